@@ -1,0 +1,21 @@
+// The kernel: what every other folder may use and nothing outside the language
+// is needed for. Values in, values out; no clock, no randomness, no I/O.
+// Importing it costs cborg, valibot and canonicalize, all pure JavaScript.
+
+export * from "./assert.ts";
+export * from "./bytes.ts";
+export * from "./cbor.ts";
+export * from "./crc32c.ts";
+export * from "./errors.ts";
+export * from "./ids.ts";
+export * from "./json.ts";
+export * from "./lifecycle.ts";
+export * from "./limits.ts";
+export * from "./log_fields.ts";
+export * from "./names.ts";
+export * from "./sequence.ts";
+export * from "./time.ts";
+export * from "./timers.ts";
+export * from "./uniform.ts";
+export * as shape from "./shape.ts";
+export type { Shape, Shaped, ShapeFault } from "./shape.ts";

@@ -1,0 +1,141 @@
+// One directory as a port. Paths are relative, with "/" between parts, and can
+// not leave the directory. What a method promises durable has been synced when
+// it resolves; all else may vanish in a power loss, as the simulator shows.
+
+import {
+  assert,
+  type ErrorKind,
+  type Outcome,
+  PlnError,
+  type PlnErrorOptions,
+} from "../kernel/mod.ts";
+
+export type DiskFault =
+  | "not-found"
+  | "exists"
+  | "denied"
+  | "read-only"
+  | "full"
+  | "too-large"
+  | "io";
+
+const outcomes: Readonly<Record<DiskFault, Outcome>> = {
+  "not-found": "not-found",
+  "exists": "error",
+  "denied": "permission",
+  "read-only": "permission",
+  "full": "error",
+  "too-large": "error",
+  "io": "error",
+};
+
+const hints: Readonly<Record<DiskFault, string | undefined>> = {
+  "not-found": undefined,
+  "exists": undefined,
+  "denied": "Check who owns it: ls -ld",
+  "read-only": "The file system is mounted read-only; remount or move --dir",
+  "full": "Free some space and try again",
+  "too-large": undefined,
+  "io": "The device reports errors; look at the system's log",
+};
+
+/** The file system refused; nothing was acknowledged. */
+export class DiskError extends PlnError {
+  readonly code = "PLN_DISK";
+  readonly kind: ErrorKind = "local";
+  override readonly outcome: Outcome;
+
+  constructor(
+    readonly fault: DiskFault,
+    message: string,
+    options: PlnErrorOptions = {},
+  ) {
+    super(message, { hint: hints[fault], ...options });
+    this.outcome = outcomes[fault];
+  }
+}
+
+/** How the names of half-written files start; no path may use it. */
+export const temporaryPrefix = ".tmp-";
+
+/**
+ * The parts of a relative path; "" is the directory itself and has none.
+ * A path that could leave the directory is a bug of its maker and asserts.
+ */
+export function diskPathParts(path: string): readonly string[] {
+  if (path === "") return [];
+  const parts = path.split("/");
+  for (const part of parts) {
+    assert(
+      part !== "" && part !== "." && part !== ".." && !part.includes("\0") &&
+        !part.startsWith(temporaryPrefix),
+      `a disk path has plain relative parts: ${JSON.stringify(path)}`,
+    );
+  }
+  return parts;
+}
+
+/** The same for a path that must name something inside the directory. */
+export function diskFileParts(path: string): readonly string[] {
+  const parts = diskPathParts(path);
+  assert(parts.length > 0, "this path names something inside the directory");
+  return parts;
+}
+
+export type DiskEntry = {
+  readonly name: string;
+  readonly type: "file" | "directory" | "other";
+};
+
+export type DiskStat = {
+  readonly type: DiskEntry["type"];
+  readonly sizeBytes: number;
+  /** Permission bits, 0 to 0o777. */
+  readonly mode: number;
+};
+
+/** A file that only grows. One writer; calls do not overlap. */
+export interface AppendFile extends AsyncDisposable {
+  readonly sizeBytes: number;
+  /** A failed append may leave a torn end: `truncate` to the size before. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Makes all appended bytes durable (fdatasync). */
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+}
+
+/** Every method throws {DiskError}. */
+export interface Disk {
+  /** Where the directory is, for messages only. */
+  readonly label: string;
+  /** The whole file; "too-large" above `bytesMax`, before it is read. */
+  read(
+    path: string,
+    options: { readonly bytesMax: number },
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Replaces the file whole and durably: temporary file, sync, rename, sync of
+   * the directory. Parents are made. Mode 0600 unless told.
+   */
+  writeAtomic(
+    path: string,
+    bytes: Uint8Array,
+    options?: { readonly mode?: number },
+  ): Promise<void>;
+  /** Opens or makes a file for appending; its name is durable. */
+  openAppend(path: string): Promise<AppendFile>;
+  /**
+   * Entries sorted by name; [] when the directory is missing. Links count as
+   * what they lead to; half-written files of a crash are hidden.
+   */
+  list(path: string): Promise<readonly DiskEntry[]>;
+  stat(path: string): Promise<DiskStat | undefined>;
+  /** With parents; harmless when it is there; "" is the root. Mode 0700. */
+  makeDirectory(path: string): Promise<void>;
+  /** Atomic within the directory; replaces a file at `to`. Not durable. */
+  rename(from: string, to: string): Promise<void>;
+  /** With all below it; harmless when it is missing. */
+  remove(path: string): Promise<void>;
+  /** Held until disposed or until the process ends; undefined when held. */
+  lock(path: string): Promise<AsyncDisposable | undefined>;
+}

@@ -1,0 +1,11 @@
+// Randomness as a port: cryptographic in production, forked from one seed
+// number in the simulator. A fork is independent of its parent and of other
+// forks, so that one part drawing more does not change what another draws.
+
+export interface Random {
+  /** `length` random bytes, 0 to 65536. */
+  bytes(length: number): Uint8Array<ArrayBuffer>;
+  /** An integer from 0 to `below` - 1; `below` from 1 to 2^32. */
+  integer(below: number): number;
+  fork(name: string): Random;
+}

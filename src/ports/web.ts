@@ -1,0 +1,28 @@
+// HTTP as a port: servers on a TCP port or on a unix socket, and requests to a
+// unix socket. Requests and responses are the Fetch standard's, so a handler
+// is one function that tests and the simulator call directly.
+
+export type WebAddress =
+  | { readonly type: "tcp"; readonly ip: string; readonly port: number }
+  | { readonly type: "unix"; readonly path: string };
+
+export type WebHandler = (request: Request) => Promise<Response>;
+
+export interface WebServer extends AsyncDisposable {
+  /** With the port that the system chose. */
+  readonly address: WebAddress;
+  /** Stops accepting; resolves when the requests under way have ended. */
+  drain(): Promise<void>;
+}
+
+export interface Web {
+  /**
+   * Serves `handle`; a unix socket gets mode 0600 before it accepts.
+   *
+   * @throws {ConflictError} Address in use by a live server; a stale unix
+   * socket is replaced.
+   */
+  serve(address: WebAddress, handle: WebHandler): Promise<WebServer>;
+  /** @throws {UnreachableError} Nobody listens there. */
+  request(address: WebAddress, request: Request): Promise<Response>;
+}

@@ -1,0 +1,5 @@
+// The version of this program, compiled in so that it can be printed without
+// reading a file. A test holds it equal to deno.json's. It must stay free of
+// imports: `pln version` answers in 40 ms.
+
+export const version = "0.1.0";
