@@ -1,0 +1,107 @@
+// A node's credential: its member certificate, the authority certificate above
+// it and, for an admin, the root-signed certificate of its own authority. Text
+// (PEM) is for files, bytes (CBOR array of DER) for the wire. Reading either
+// form decides nothing: see verify.ts.
+
+import {
+  type Bytes,
+  decodeCbor,
+  encodeCbor,
+  InputError,
+  limits,
+} from "../kernel/mod.ts";
+import { type Certificate, parseCertificate } from "./certificate.ts";
+import { encodePem, pemBlocks } from "./pem.ts";
+
+export const certificateLabel = "CERTIFICATE";
+
+/** What a node shows to prove who it is; see `verifyCredential`. */
+export type Credential = {
+  readonly member: Certificate;
+  /** The authority that signed `member`. */
+  readonly authority: Certificate;
+  /** The member's own authority, when it is an admin. */
+  readonly ownAuthority?: Certificate;
+};
+
+function certificates(credential: Credential): readonly Certificate[] {
+  const { member, authority, ownAuthority } = credential;
+  return ownAuthority === undefined
+    ? [member, authority]
+    : [member, authority, ownAuthority];
+}
+
+function fromCertificates(parts: readonly Uint8Array[]): Credential {
+  const [member, authority, ownAuthority] = parts;
+  if (member === undefined || authority === undefined || parts.length > 3) {
+    throw new InputError(
+      `A credential has 2 or 3 certificates, not ${parts.length}`,
+    );
+  }
+  return {
+    member: parseCertificate(member),
+    authority: parseCertificate(authority),
+    ...(ownAuthority === undefined
+      ? {}
+      : { ownAuthority: parseCertificate(ownAuthority) }),
+  };
+}
+
+/** The wire form. */
+export function encodeCredential(credential: Credential): Bytes {
+  return encodeCbor(certificates(credential).map(({ der }) => der));
+}
+
+/**
+ * Reads the wire form.
+ *
+ * @throws {InputError | LimitError} Malformed; nothing is verified.
+ */
+export function parseCredential(bytes: Uint8Array): Credential {
+  const value = decodeCbor(bytes, { bytesMax: limits.credentialBytesMax });
+  const parts = Array.isArray(value) ? value : [];
+  return fromCertificates(parts.map((part) => {
+    if (part instanceof Uint8Array) return part;
+    throw new InputError("A credential holds something that is no certificate");
+  }));
+}
+
+/** The form for files: one PEM block after the other. */
+export function credentialPem(credential: Credential): string {
+  return certificates(credential).map(certificatePem).join("");
+}
+
+/**
+ * Reads the form for files.
+ *
+ * @throws {InputError | LimitError} Malformed; nothing is verified.
+ */
+export function parseCredentialPem(text: string): Credential {
+  return fromCertificates(certificateBlocks(text));
+}
+
+/** One certificate as a PEM block. */
+export function certificatePem(certificate: Certificate): string {
+  return encodePem(certificateLabel, certificate.der);
+}
+
+/**
+ * Reads one certificate; verifies nothing.
+ *
+ * @throws {InputError | LimitError} Malformed, or not exactly one.
+ */
+export function parseCertificatePem(text: string): Certificate {
+  const [first, ...more] = certificateBlocks(text);
+  if (first === undefined || more.length > 0) {
+    throw new InputError("One certificate is expected");
+  }
+  return parseCertificate(first);
+}
+
+function certificateBlocks(text: string): readonly Bytes[] {
+  const blocks = pemBlocks(text);
+  if (blocks?.every(({ label }) => label === certificateLabel) !== true) {
+    throw new InputError("The text is not certificates in PEM");
+  }
+  return blocks.map(({ bytes }) => bytes);
+}
