@@ -1,0 +1,39 @@
+// The owner's hybrid logical clock (Kulkarni et al. 2014): wall milliseconds
+// where the wall clock moves forward, a counter where it stands or jumps back.
+// In comes the newest time of the journal, so that it never goes back across
+// restarts. Nothing is refused or ordered by it (SCENARIOS.md S15).
+
+import { limits } from "../kernel/mod.ts";
+import type { Clock } from "../ports/mod.ts";
+import type { HybridTime } from "./batches.ts";
+
+export const timeZero: HybridTime = { wallMs: 0, counter: 0 };
+
+export function laterTime(left: HybridTime, right: HybridTime): HybridTime {
+  if (left.wallMs !== right.wallMs) {
+    return left.wallMs > right.wallMs ? left : right;
+  }
+  return left.counter >= right.counter ? left : right;
+}
+
+export class HybridClock {
+  readonly #clock: Clock;
+  #last: HybridTime;
+
+  constructor(clock: Clock, last: HybridTime) {
+    this.#clock = clock;
+    this.#last = last;
+  }
+
+  /** A time after every time this clock gave or was started with. */
+  next(): HybridTime {
+    const wallMs = Math.min(
+      Math.max(0, Math.floor(this.#clock.wallMs())),
+      limits.stateIntegerMax,
+    );
+    this.#last = wallMs > this.#last.wallMs
+      ? { wallMs, counter: 0 }
+      : { wallMs: this.#last.wallMs, counter: this.#last.counter + 1 };
+    return this.#last;
+  }
+}

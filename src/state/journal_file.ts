@@ -1,0 +1,169 @@
+// The bytes of a journal file, all integers big-endian. In come bytes from the
+// disk, out go every record whose checksum fits and an account of the rest.
+// Never throws for damage, and never takes bytes of a newer format for damage.
+//
+//   header  "PLNJ", version u16, content u16, number u32, generation u64,
+//           CRC-32C u32 of these 20 bytes; the same place in every version
+//   record  length u32, CRC-32C u32 of the bytes, bytes
+
+import {
+  type Bytes,
+  concatBytes,
+  crc32c,
+  equalBytes,
+  type ErrorKind,
+  limits,
+  PlnError,
+  utf8,
+} from "../kernel/mod.ts";
+
+/** A file of a later program; it is left alone. */
+export class NewerFormatError extends PlnError {
+  readonly code = "PLN_NEWER_FORMAT";
+  readonly kind: ErrorKind = "local";
+}
+
+export type JournalHeader = {
+  /** The number in the file's name. */
+  readonly number: number;
+  /** The generation of the file's base. */
+  readonly generation: number;
+};
+
+export type JournalScan = {
+  /** Undefined when it is damaged. */
+  readonly header: JournalHeader | undefined;
+  readonly records: readonly Uint8Array[];
+  /** Damaged stretches with a good record after them. */
+  readonly badRegions: number;
+  /** Where the last good record ends. */
+  readonly endBytes: number;
+  /** Bytes after it: a torn end. */
+  readonly tailBytes: number;
+};
+
+const magic = utf8("PLNJ");
+const version = 1;
+/** Signed batches of this node. */
+const contentOwnBatches = 1;
+export const journalHeaderBytes = 24;
+const recordHeaderBytes = 8;
+/** 0 would make a stretch of zeros a row of good, empty records. */
+const recordBytesMin = 1;
+
+export function encodeJournalHeader(header: JournalHeader): Bytes {
+  const bytes = new Uint8Array(journalHeaderBytes);
+  const view = new DataView(bytes.buffer);
+  bytes.set(magic);
+  view.setUint16(4, version);
+  view.setUint16(6, contentOwnBatches);
+  view.setUint32(8, header.number);
+  view.setBigUint64(12, BigInt(header.generation));
+  view.setUint32(20, crc32c(bytes.subarray(0, 20)));
+  return bytes;
+}
+
+export function encodeJournalRecord(bytes: Uint8Array): Bytes {
+  const head = new Uint8Array(recordHeaderBytes);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, bytes.length);
+  view.setUint32(4, crc32c(bytes));
+  return concatBytes(head, bytes);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** @throws {NewerFormatError} An intact header of a later version. */
+function parseHeader(bytes: Uint8Array): JournalHeader | undefined {
+  if (bytes.length < journalHeaderBytes) return undefined;
+  const view = viewOf(bytes);
+  const isIntact = equalBytes(bytes.subarray(0, magic.length), magic) &&
+    view.getUint32(20) === crc32c(bytes.subarray(0, 20));
+  if (!isIntact) return undefined;
+  const found = view.getUint16(4);
+  if (found > version || view.getUint16(6) !== contentOwnBatches) {
+    throw new NewerFormatError(
+      `The journal has format ${found}.${view.getUint16(6)}; this program ` +
+        `reads ${version}.${contentOwnBatches}`,
+      { hint: 'Run "pln upgrade"; the journal was left as it is' },
+    );
+  }
+  const generation = view.getBigUint64(12);
+  if (generation > BigInt(limits.stateIntegerMax)) return undefined;
+  return { number: view.getUint32(8), generation: Number(generation) };
+}
+
+export type RecordStart = (bytes: Uint8Array, offset: number) => boolean;
+
+type Extent = {
+  readonly offset: number;
+  readonly start: number;
+  readonly end: number;
+};
+
+class Scanner {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #isRecordStart: RecordStart;
+
+  constructor(bytes: Uint8Array, isRecordStart: RecordStart) {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+    this.#isRecordStart = isRecordStart;
+  }
+
+  /** The good record at `offset`; undefined when there is none. */
+  at(offset: number): Extent | undefined {
+    const start = offset + recordHeaderBytes;
+    if (start > this.#bytes.length) return undefined;
+    const length = this.#view.getUint32(offset);
+    const end = start + length;
+    if (
+      length < recordBytesMin || length > limits.journalRecordBytesMax ||
+      end > this.#bytes.length
+    ) return undefined;
+    const checksum = this.#view.getUint32(offset + 4);
+    const isGood = checksum === crc32c(this.#bytes.subarray(start, end));
+    return isGood ? { offset, start, end } : undefined;
+  }
+
+  /** The first good record after a damaged one at `offset`. */
+  after(offset: number): Extent | undefined {
+    const last = this.#bytes.length - recordHeaderBytes;
+    for (let at = offset + 1; at < last; at++) {
+      if (!this.#isRecordStart(this.#bytes, at + recordHeaderBytes)) continue;
+      const extent = this.at(at);
+      if (extent !== undefined) return extent;
+    }
+    return undefined;
+  }
+}
+
+/**
+ * Reads a whole journal file.
+ *
+ * @param options.isRecordStart Whether a record's bytes may start at an offset;
+ * it keeps the search after damage linear.
+ * @throws {NewerFormatError} A later program wrote it.
+ */
+export function scanJournal(
+  bytes: Uint8Array,
+  options: { readonly isRecordStart: RecordStart },
+): JournalScan {
+  const header = parseHeader(bytes);
+  const scanner = new Scanner(bytes, options.isRecordStart);
+  const records: Uint8Array[] = [];
+  let endBytes = Math.min(journalHeaderBytes, bytes.length);
+  let badRegions = 0;
+  while (endBytes < bytes.length) {
+    const record = scanner.at(endBytes) ?? scanner.after(endBytes);
+    if (record === undefined) break;
+    if (record.offset > endBytes) badRegions++;
+    records.push(bytes.subarray(record.start, record.end));
+    endBytes = record.end;
+  }
+  const tailBytes = bytes.length - endBytes;
+  return { header, records, badRegions, endBytes, tailBytes };
+}

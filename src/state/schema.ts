@@ -1,0 +1,236 @@
+// What an owner's document holds: sections of entries, and the shapes of their
+// values. Writers are strict, readers lenient (SCENARIOS.md R05): members and
+// sections of a newer version stay stored, and an entry that does not fit is
+// left out of the view by key. Never fatal for a reader.
+
+import {
+  type Digest,
+  InputError,
+  isDigest,
+  isName,
+  type JsonValue,
+  LimitError,
+  limits,
+  parseDigest,
+  parseName,
+  type Shape,
+  shape,
+  type Shaped,
+} from "../kernel/mod.ts";
+import { utf8Length, valueText } from "./values.ts";
+
+/** The sections this version knows; others are kept, not read. */
+export const sections = [
+  "node",
+  "services",
+  "seeds",
+  "sites",
+  "blobs",
+  "claims",
+] as const;
+
+export type Section = typeof sections[number];
+
+/** The one key of a node's record in its own `node` section. */
+export const nodeRecordKey = "self";
+
+/**
+ * Sections of the admins' documents that decide rights (DESIGN.md section 4):
+ * a batch's `rev` is the number of the newest batch that touched one of them.
+ */
+export const rightsSections: ReadonlySet<string> = new Set([
+  "grants",
+  "denies",
+  "redemptions",
+  "invites",
+]);
+
+const sectionForm = /^[a-z][a-z0-9-]*$/;
+const keyForm = /^[\x21-\x7e]+$/;
+
+/** Why this is no place for an entry; undefined when it is one. */
+export function placeFault(section: string, key: string): string | undefined {
+  if (
+    section.length > limits.stateSectionCharactersMax ||
+    !sectionForm.test(section)
+  ) return "a section has 1 to 32 characters: a-z, 0-9 and -";
+  if (key.length > limits.stateKeyCharactersMax || !keyForm.test(key)) {
+    return `a key has 1 to ${limits.stateKeyCharactersMax} printable ASCII ` +
+      "characters";
+  }
+  return undefined;
+}
+
+const wholeNumber = shape.pipe(
+  shape.number(),
+  shape.integer(),
+  shape.minValue(0),
+  shape.maxValue(limits.stateIntegerMax),
+);
+
+/** Names that object literals treat specially; no record may hold them. */
+const specialKeys = ["__proto__", "constructor", "prototype"];
+
+function hasOrdinaryKeys(value: unknown): boolean {
+  const keys = Object.keys(Object(value));
+  return specialKeys.every((key) => !keys.includes(key));
+}
+
+function fitsConfigLimits(config: Readonly<Record<string, string>>): boolean {
+  const entries = Object.entries(config);
+  if (entries.length > limits.seedConfigEntriesMax) return false;
+  const sizeBytes = entries
+    .map(([key, value]) => utf8Length(key) + utf8Length(value))
+    .reduce((total, size) => total + size, 0);
+  return sizeBytes <= limits.seedConfigBytesMax;
+}
+
+const seedConfig = shape.pipe(
+  shape.unknown(),
+  shape.check(hasOrdinaryKeys, `It may not hold ${specialKeys.join(", ")}`),
+  shape.record(
+    shape.pipe(shape.string(), shape.regex(keyForm, "A key is printable")),
+    shape.string(),
+  ),
+  shape.check(
+    fitsConfigLimits,
+    `It may hold ${limits.seedConfigEntriesMax} entries and ` +
+      `${limits.seedConfigBytesMax} bytes`,
+  ),
+);
+
+const seedMembers = {
+  digest: shape.pipe(
+    shape.string(),
+    shape.check(isDigest, "A digest has 64 lower-case hex digits"),
+  ),
+  sizeBytes: shape.pipe(wholeNumber, shape.maxValue(limits.moduleBytesMax)),
+  config: shape.optional(seedConfig, {}),
+  timeoutMs: shape.optional(
+    shape.pipe(
+      wholeNumber,
+      shape.minValue(1),
+      shape.maxValue(limits.callTimeoutMsMax),
+    ),
+    limits.callTimeoutMsDefault,
+  ),
+  publishedMs: wholeNumber,
+};
+
+const nodeMembers = {
+  name: shape.pipe(
+    shape.string(),
+    shape.check(isName, "It is no node name"),
+  ),
+  version: shape.pipe(
+    shape.string(),
+    shape.regex(/^[\x21-\x7e]{1,64}$/, "A version is 1 to 64 characters"),
+  ),
+  startedMs: wholeNumber,
+};
+
+const seedReader = shape.object(seedMembers);
+const nodeReader = shape.object(nodeMembers);
+
+/** A published seed. Times in milliseconds, wall clock for `publishedMs`. */
+export type SeedSpec =
+  & Readonly<Omit<Shaped<typeof seedReader>, "digest">>
+  & { readonly digest: Digest };
+
+/** What a node says about itself. `startedMs` is wall clock. */
+export type NodeRecord = Readonly<Shaped<typeof nodeReader>>;
+
+/** What a publish may write: the rule for the key and the strict shape. */
+type Writer = {
+  readonly checkKey: (key: string) => void;
+  readonly shape: Shape<JsonValue>;
+};
+
+const writers: ReadonlyMap<string, Writer> = new Map<string, Writer>([
+  ["seeds", {
+    checkKey: (key) => {
+      parseName(key, "seed");
+    },
+    shape: shape.strictObject(seedMembers),
+  }],
+  ["node", {
+    checkKey: (key) => {
+      if (key === nodeRecordKey) return;
+      throw new InputError(`A node's record has the key "${nodeRecordKey}"`);
+    },
+    shape: shape.strictObject(nodeMembers),
+  }],
+]);
+
+/** One change of a publish; without a value the entry is deleted. */
+export type Change = {
+  readonly section: Section;
+  readonly key: string;
+  readonly value: JsonValue | undefined;
+};
+
+/** A change in stored form: a canonical text, or undefined for a deletion. */
+export type Operation = {
+  readonly section: string;
+  readonly key: string;
+  readonly text: string | undefined;
+};
+
+/**
+ * The stored form of a change.
+ *
+ * @throws {InputError} The place or the value does not fit.
+ * @throws {LimitError} The value is over `stateValueBytesMax`.
+ */
+export function parseChange(change: Change): Operation {
+  const { section, key, value } = change;
+  const fault = placeFault(section, key);
+  if (fault !== undefined) {
+    throw new InputError(`Cannot publish to "${section}": ${fault}`);
+  }
+  if (value === undefined) return { section, key, text: undefined };
+  const writer = writers.get(section);
+  if (writer === undefined) {
+    throw new InputError(`This version publishes nothing in "${section}"`);
+  }
+  writer.checkKey(key);
+  const what = `Entry "${key}" of "${section}"`;
+  valueText(value, what); // refuses what is no JSON before its shape is read
+  const text = valueText(shape.parseShape(writer.shape, value, { what }), what);
+  return { section, key, text };
+}
+
+/** A value as a reader takes it, or why the entry is ignored. */
+export type Reading<T> = { readonly value: T } | { readonly reason: string };
+
+function firstFault(faults: readonly shape.ShapeFault[]): string {
+  const fault = faults[0];
+  if (fault === undefined) return "it does not fit";
+  return fault.path === "" ? fault.message : `${fault.path}: ${fault.message}`;
+}
+
+/** Reads an entry of `seeds`; unknown members are left out. */
+export function readSeed(key: string, value: JsonValue): Reading<SeedSpec> {
+  if (!isName(key)) return { reason: "its key is no name" };
+  const result = shape.checkShape(seedReader, value);
+  if (!("value" in result)) return { reason: firstFault(result.faults) };
+  return {
+    value: { ...result.value, digest: parseDigest(result.value.digest) },
+  };
+}
+
+/** Reads the record under `nodeRecordKey`; unknown members are left out. */
+export function readNodeRecord(value: JsonValue): Reading<NodeRecord> {
+  const result = shape.checkShape(nodeReader, value);
+  if ("value" in result) return { value: result.value };
+  return { reason: firstFault(result.faults) };
+}
+
+/** Refuses more changes than one batch may hold. */
+export function checkChangeCount(count: number): void {
+  if (count <= limits.stateBatchOperationsMax) return;
+  throw new LimitError(
+    `${count} changes at once are more than ${limits.stateBatchOperationsMax}`,
+    { hint: "Publish them in several steps" },
+  );
+}
