@@ -1,0 +1,148 @@
+// Hashes, Ed25519 (RFC 8032) and sealing on the system's cryptography. Keys
+// are parsed once and kept opaque: what prints is the public half only. Bytes
+// of strangers (public keys, signatures, DER) are answered with false or
+// undefined; nothing a peer sends makes this throw.
+
+import { Buffer } from "node:buffer";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import {
+  assert,
+  type Bytes,
+  concatBytes,
+  fromHex,
+  toHex,
+} from "../kernel/mod.ts";
+import type { PrivateKey, Signer } from "../ports/mod.ts";
+import { seal, unseal } from "./sealed.ts";
+
+const secretBytes = 32;
+const publicKeyBytes = 32;
+const signatureBytes = 64;
+
+/** The one signer, for production and for the simulator. */
+export function openSigner(): Signer {
+  return {
+    sha256: (bytes) => copied(createHash("sha256").update(bytes).digest()),
+    privateKey(secret) {
+      assert(secret.length === secretBytes, "an Ed25519 secret has 32 bytes");
+      const key = parsePrivateKey(concatBytes(pkcs8Prefix, secret));
+      assert(key !== undefined, "32 bytes are always an Ed25519 secret");
+      return new Ed25519Key(key);
+    },
+    importPkcs8(der) {
+      const key = parsePrivateKey(der);
+      return key && new Ed25519Key(key);
+    },
+    sign: (key, message) => copied(sign(null, message, Ed25519Key.of(key))),
+    verify: verifySignature,
+    seal,
+    unseal,
+  };
+}
+
+class Ed25519Key implements PrivateKey {
+  readonly publicKey: Bytes;
+  readonly #key: KeyObject;
+
+  constructor(key: KeyObject) {
+    this.#key = key;
+    const spki = createPublicKey(key).export({ format: "der", type: "spki" });
+    this.publicKey = copied(spki.subarray(spkiPrefix.length));
+  }
+
+  static of(key: PrivateKey): KeyObject {
+    assert(key instanceof Ed25519Key, "a key comes from this signer");
+    return key.#key;
+  }
+
+  exportPkcs8(): Bytes {
+    return copied(this.#key.export({ format: "der", type: "pkcs8" }));
+  }
+
+  toJSON(): { readonly publicKey: string } {
+    return { publicKey: toHex(this.publicKey) };
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return `PrivateKey { publicKey: "${toHex(this.publicKey)}" }`;
+  }
+}
+
+// DER in front of the key: RFC 8410 sections 7 and 4.
+const pkcs8Prefix = derPrefix("302e020100300506032b657004220420");
+const spkiPrefix = derPrefix("302a300506032b6570032100");
+
+function derPrefix(hex: string): Bytes {
+  const bytes = fromHex(hex);
+  assert(bytes !== undefined, "a constant is hex");
+  return bytes;
+}
+
+function parsePrivateKey(der: Uint8Array): KeyObject | undefined {
+  try {
+    const key = createPrivateKey({
+      key: Buffer.from(der),
+      format: "der",
+      type: "pkcs8",
+    });
+    return key.asymmetricKeyType === "ed25519" ? key : undefined;
+  } catch (cause) {
+    // The library speaks of malformed DER in several classes of error; none
+    // of them is about this machine.
+    if (cause instanceof Error) return undefined;
+    throw cause;
+  }
+}
+
+function verifySignature(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (publicKey.length !== publicKeyBytes) return false;
+  if (signature.length !== signatureBytes) return false;
+  if (hasSmallOrder(publicKey)) return false;
+  try {
+    const key = createPublicKey({
+      key: Buffer.concat([spkiPrefix, publicKey]),
+      format: "der",
+      type: "spki",
+    });
+    return verify(null, message, key, signature);
+  } catch (cause) {
+    // A public key that is no point of the curve.
+    if (cause instanceof Error) return false;
+    throw cause;
+  }
+}
+
+// The y coordinates of the points whose order divides 8, canonical or not.
+// Under such a key one signature fits every message, and the library accepts
+// it. Source: libsodium, ge25519_has_small_order; the sign bit is ignored.
+const smallOrder = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]);
+
+function hasSmallOrder(publicKey: Uint8Array): boolean {
+  const y = publicKey.slice();
+  y[31] = (y[31] ?? 0) & 0x7f;
+  return smallOrder.has(toHex(y));
+}
+
+/** Out of Node's pooled memory, which other values share. */
+function copied(bytes: Uint8Array): Bytes {
+  return new Uint8Array(bytes);
+}

@@ -1,0 +1,301 @@
+// HTTP by Deno.serve and fetch. In come handlers and requests; out go servers
+// and responses. It prints nothing, and no exception of a handler reaches a
+// client: the client gets a bare 500, the caller's `onError` the cause.
+
+import {
+  ConflictError,
+  DeniedError,
+  InputError,
+  limits,
+  UnreachableError,
+} from "../kernel/mod.ts";
+import type { Web, WebAddress, WebHandler, WebServer } from "../ports/mod.ts";
+import { checkSocketPath, claimSocket } from "./unix_socket.ts";
+
+export type WebOptions = {
+  /** Told what a handler, or a response body it made, threw. */
+  readonly onError: (cause: unknown) => void;
+};
+
+type Server = Deno.HttpServer<Deno.Addr>;
+type ServerParts = {
+  readonly server: Server;
+  readonly abort: AbortController;
+  readonly underWay: Set<(response: Response) => void>;
+};
+
+/** Servers outlive it; disposing it closes its clients only. */
+export function openWeb(options: WebOptions): Web & AsyncDisposable {
+  return new DenoWeb(options);
+}
+
+class DenoWeb implements Web, AsyncDisposable {
+  readonly #options: WebOptions;
+  readonly #clients = new Map<string, Deno.HttpClient>();
+
+  constructor(options: WebOptions) {
+    this.#options = options;
+  }
+
+  async serve(address: WebAddress, handle: WebHandler): Promise<WebServer> {
+    if (address.type === "unix") {
+      const claim = await claimSocket(
+        address.path,
+        (path) => this.#start({ path }, handle),
+      );
+      return new DenoWebServer(address, claim.server, {
+        removeFile: () => claim.file.remove(),
+      });
+    }
+    const { ip, port } = address;
+    try {
+      const parts = this.#start({ hostname: ip, port }, handle);
+      const bound = parts.server.addr as Deno.NetAddr;
+      return new DenoWebServer(
+        { type: "tcp", ip: bound.hostname, port: bound.port },
+        parts,
+        { removeFile: () => undefined },
+      );
+    } catch (cause) {
+      throw listenError(address, cause);
+    }
+  }
+
+  /** The URL's host gives way to the address; the Host header keeps it. */
+  async request(address: WebAddress, request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    url.protocol = "http:";
+    // Deno 2.9.6 looks a name up even on the way to a unix socket, on threads
+    // that file operations then wait for.
+    url.host = address.type === "tcp" ? hostOf(address) : "127.0.0.1:80";
+    const sent = new Request(url, request);
+    sent.headers.set("host", new URL(request.url).host);
+    try {
+      return await this.#fetch(address, sent);
+    } catch (cause) {
+      if (request.signal.aborted) throw request.signal.reason;
+      if (!isStale(cause) || request.body !== null) {
+        throw requestError(address, cause);
+      }
+    }
+    try {
+      this.#forget(address);
+      return await this.#fetch(address, sent);
+    } catch (cause) {
+      if (request.signal.aborted) throw request.signal.reason;
+      throw requestError(address, cause);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+    return Promise.resolve();
+  }
+
+  async #fetch(address: WebAddress, request: Request): Promise<Response> {
+    if (address.type === "tcp") {
+      // Only a client that may set it keeps a Host header of its own.
+      request.headers.delete("host");
+      return await fetch(request);
+    }
+    return await fetch(request, { client: this.#client(address.path) });
+  }
+
+  /** Drops a client together with the connections it keeps. */
+  #forget(address: WebAddress): void {
+    if (address.type === "tcp") return;
+    this.#clients.get(address.path)?.close();
+    this.#clients.delete(address.path);
+  }
+
+  #start(
+    where: { path: string } | { hostname: string; port: number },
+    handle: WebHandler,
+  ): ServerParts {
+    const abort = new AbortController();
+    const underWay: ServerParts["underWay"] = new Set();
+    const quiet = {
+      signal: abort.signal,
+      onListen: () => undefined,
+      onError: (cause: unknown) => {
+        this.#options.onError(cause);
+        return new Response(undefined, { status: 500 });
+      },
+    };
+    // A promise of its own for each request: racing the handler against one
+    // long-lived promise would keep every request's memory.
+    const serve = (request: Request) =>
+      new Promise<Response>((resolve, reject) => {
+        underWay.add(resolve);
+        const run = async () => {
+          try {
+            resolve(await handle(request));
+          } catch (cause) {
+            if (underWay.has(resolve)) reject(cause);
+            else this.#options.onError(cause);
+          } finally {
+            underWay.delete(resolve);
+          }
+        };
+        void run();
+      });
+    const server = "path" in where
+      ? Deno.serve({ ...where, ...quiet }, serve)
+      : Deno.serve({ ...where, ...quiet }, serve);
+    return { server, abort, underWay };
+  }
+
+  #client(path: string): Deno.HttpClient {
+    const known = this.#clients.get(path);
+    if (known !== undefined) return known;
+    checkSocketPath(path);
+    for (const [oldest, client] of this.#clients) {
+      if (this.#clients.size < limits.socketClientsMax) break;
+      client.close();
+      this.#clients.delete(oldest);
+    }
+    const client = Deno.createHttpClient({
+      proxy: { transport: "unix", path },
+      allowHost: true,
+      poolMaxIdlePerHost: 64,
+    });
+    this.#clients.set(path, client);
+    return client;
+  }
+}
+
+/** How long disposal waits, after a drain began, for bodies under way. */
+const lastBodiesMs = 1_000;
+
+class DenoWebServer implements WebServer {
+  readonly address: WebAddress;
+  readonly #parts: ServerParts;
+  readonly #removeFile: () => void;
+  #drained: Promise<void> | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(
+    address: WebAddress,
+    parts: ServerParts,
+    options: { readonly removeFile: () => void },
+  ) {
+    this.address = address;
+    this.#parts = parts;
+    this.#removeFile = options.removeFile;
+  }
+
+  drain(): Promise<void> {
+    if (this.#drained === undefined) {
+      this.#removeFile();
+      this.#drained = this.#parts.server.shutdown();
+    }
+    return this.#drained;
+  }
+
+  /** Cuts the requests under way; ends within 1 s. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#close();
+    return this.#disposed;
+  }
+
+  async #close(): Promise<void> {
+    const { server, abort, underWay } = this.#parts;
+    this.#removeFile();
+    if (this.#drained === undefined) {
+      this.#drained = server.finished;
+      abort.abort();
+      await server.finished;
+      return;
+    }
+    // Deno 2.9.6 throws outside of any stack when the signal aborts after
+    // shutdown(): answer the handlers under way 503 instead.
+    for (const answer of underWay) {
+      answer(new Response(undefined, { status: 503 }));
+    }
+    underWay.clear();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, lastBodiesMs);
+    await Promise.race([this.#drained, promise]);
+    clearTimeout(timer);
+  }
+}
+
+function hostOf(address: { readonly ip: string; readonly port: number }) {
+  const { ip, port } = address;
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function labelOf(address: WebAddress): string {
+  return address.type === "unix" ? address.path : hostOf(address);
+}
+
+function listenError(address: WebAddress, cause: unknown): unknown {
+  const where = labelOf(address);
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new ConflictError(`Address ${where} is in use`, {
+      cause,
+      hint: "Choose another port",
+    });
+  }
+  if (cause instanceof Deno.errors.AddrNotAvailable) {
+    return new InputError(`Address ${where} is not of this machine`, {
+      cause,
+      hint: "Choose 127.0.0.1 or one of this machine's addresses",
+    });
+  }
+  if (
+    cause instanceof Deno.errors.PermissionDenied ||
+    cause instanceof Deno.errors.NotCapable
+  ) {
+    return new DeniedError(`May not listen on ${where}`, {
+      cause,
+      hint: "Choose a port of 1024 or above",
+    });
+  }
+  return cause;
+}
+
+/**
+ * A kept connection whose server went away before it took the request: the
+ * write failed, so that sending it again cannot do it twice.
+ */
+function isStale(cause: unknown): boolean {
+  return cause instanceof TypeError && cause.cause instanceof Error &&
+    cause.cause.message.includes("Broken pipe");
+}
+
+function requestError(address: WebAddress, cause: unknown): unknown {
+  const where = labelOf(address);
+  if (
+    cause instanceof Deno.errors.PermissionDenied ||
+    cause instanceof Deno.errors.NotCapable
+  ) {
+    return new DeniedError(`May not connect to ${where}`, {
+      cause,
+      hint: "Check who owns the socket: ls -l",
+    });
+  }
+  // The transport's failures: a TypeError with the reason as its cause. Other
+  // TypeErrors (a body used twice) are the caller's bugs.
+  if (!(cause instanceof TypeError) || !(cause.cause instanceof Error)) {
+    return cause;
+  }
+  const reason = cause.cause.message;
+  if (!reason.includes("(Connect)")) {
+    return new UnreachableError(
+      `${where} closed the connection before it answered`,
+      { cause },
+    );
+  }
+  if (reason.includes("os error 13")) {
+    return new DeniedError(`May not connect to ${where}`, {
+      cause,
+      hint: "Check who owns the socket: ls -l",
+    });
+  }
+  return new UnreachableError(`Nobody listens on ${where}`, {
+    cause,
+    hint: address.type === "unix" ? 'Start the node with "pln up"' : undefined,
+  });
+}

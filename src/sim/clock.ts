@@ -1,0 +1,98 @@
+// The clock of one simulated machine. Its monotonic time starts anywhere and
+// runs with the world; its wall clock may be wrong and may jump. A machine may
+// be frozen (SIGSTOP, a starved event loop) and thawed, and may be killed:
+// then none of its timers ever runs. Never reads a real clock.
+
+import { assert, sleepBy } from "../kernel/mod.ts";
+import type { Clock } from "../ports/mod.ts";
+import type { World } from "./world.ts";
+
+// 2026-01-01T00:00:00Z: any fixed date does.
+const worldStartWallMs = 1_767_225_600_000;
+const originMsBelow = 1_000_000_000;
+
+/**
+ * The clock of one machine.
+ *
+ * @param options.name Of the machine; its own stream of randomness.
+ */
+export function openSimClock(
+  world: World,
+  options: { readonly name?: string } = {},
+): SimClock {
+  return new SimClock(world, options.name ?? "clock");
+}
+
+/** A clock that tests can set wrong, freeze and kill. */
+export class SimClock implements Clock {
+  readonly #world: World;
+  readonly #originMs: number;
+  readonly #held: (() => void)[] = [];
+  #wallOffsetMs = 0;
+  #state: "running" | "frozen" | "killed" = "running";
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    // Machines do not agree on monotonic time: code that compares the clocks
+    // of two of them must fail here too.
+    this.#originMs = world.random.fork(`clock ${name}`).integer(originMsBelow);
+  }
+
+  nowMs(): number {
+    return this.#originMs + this.#world.nowMs;
+  }
+
+  wallMs(): number {
+    return worldStartWallMs + this.#world.nowMs + this.#wallOffsetMs;
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    let isCancelled = false;
+    const timer = this.#world.after(delayMs, () => {
+      this.#run(() => {
+        if (!isCancelled) run();
+      });
+    });
+    return {
+      [Symbol.dispose]: () => {
+        isCancelled = true;
+        timer[Symbol.dispose]();
+      },
+    };
+  }
+
+  sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    return sleepBy((delay, run) => this.after(delay, run), { delayMs, signal });
+  }
+
+  /** How far the wall clock is off, from now on: negative is behind. */
+  setWallOffset(offsetMs: number): void {
+    assert(Number.isFinite(offsetMs), "a wall clock is off by milliseconds");
+    this.#wallOffsetMs = offsetMs;
+  }
+
+  /** Timers wait from now on; time goes on. */
+  freeze(): void {
+    if (this.#state === "running") this.#state = "frozen";
+  }
+
+  /** Timers that came due meanwhile run now, in their order. */
+  thaw(): void {
+    if (this.#state !== "frozen") return;
+    this.#state = "running";
+    for (const run of this.#held.splice(0)) {
+      this.#world.after(0, () => this.#run(run));
+    }
+  }
+
+  /** No timer of this machine ever runs again, nor does a sleep end. */
+  kill(): void {
+    this.#state = "killed";
+    this.#held.length = 0;
+  }
+
+  #run(run: () => void): void {
+    if (this.#state === "running") run();
+    else if (this.#state === "frozen") this.#held.push(run);
+  }
+}

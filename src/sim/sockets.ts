@@ -1,0 +1,270 @@
+// TCP and UDP of one machine in memory and in virtual time. In come addresses;
+// out go connections with bounded buffers and sockets that may lose datagrams.
+// Everything crosses by a timer of the clock, in order per connection. It must
+// never be kinder than a system: a full buffer blocks, a reset loses bytes.
+
+import {
+  ClosedError,
+  ConflictError,
+  LimitError,
+  limits,
+  UnreachableError,
+} from "../kernel/mod.ts";
+import type {
+  Clock,
+  NetworkAddress,
+  Random,
+  Sockets,
+  TcpConnection,
+  TcpListener,
+  UdpSocket,
+} from "../ports/mod.ts";
+import { connectPair } from "./tcp_pair.ts";
+
+export type SimSocketsOptions = {
+  readonly clock: Clock;
+  /** Needed when datagrams are dropped. */
+  readonly random?: Random | undefined;
+  /** Of every 100 datagrams, how many get lost; 0 unless told. */
+  readonly dropPercent?: number | undefined;
+};
+
+export function openSimSockets(options: SimSocketsOptions): Sockets {
+  return new SimulatedSockets(options);
+}
+
+const ephemeralPortMin = 49_152; // RFC 6335 section 6
+const udpPayloadBytesMax = 65_507; // 65535 - 20 (IPv4) - 8 (UDP)
+const udpQueueDatagramsMax = 256;
+
+class SimulatedSockets implements Sockets {
+  readonly #options: SimSocketsOptions;
+  readonly #listeners = new PortTable<SimTcpListener>();
+  readonly #sockets = new PortTable<SimUdpSocket>();
+  #nextClientPort = ephemeralPortMin;
+
+  constructor(options: SimSocketsOptions) {
+    this.#options = options;
+  }
+
+  listenTcp(bind: NetworkAddress): Promise<TcpListener> {
+    return this.#listeners.claim(
+      bind,
+      (local, release) => new SimTcpListener(local, release),
+    );
+  }
+
+  async connectTcp(to: NetworkAddress): Promise<TcpConnection> {
+    await this.#turn();
+    const listener = this.#listeners.find(to);
+    if (listener === undefined || listener.isFull) {
+      throw new UnreachableError(`Nobody listens on ${keyOf(to)}`);
+    }
+    const from = { ip: to.ip, port: this.#clientPort() };
+    const [ours, theirs] = connectPair(this.#options.clock, { from, to });
+    listener.accept(theirs);
+    return ours;
+  }
+
+  bindUdp(bind: NetworkAddress): Promise<UdpSocket> {
+    const send = (bytes: Uint8Array, route: Route) => this.#send(bytes, route);
+    return this.#sockets.claim(
+      bind,
+      (local, release) => new SimUdpSocket(local, { release, send }),
+    );
+  }
+
+  async #send(bytes: Uint8Array, { from, to }: Route): Promise<void> {
+    if (bytes.length > udpPayloadBytesMax) {
+      throw new LimitError(`A datagram to ${keyOf(to)} is too long`);
+    }
+    const copy = bytes.slice();
+    const { random, dropPercent = 0 } = this.#options;
+    const isLost = random !== undefined && random.integer(100) < dropPercent;
+    if (!isLost) {
+      this.#options.clock.after(0, () => {
+        this.#sockets.find(to)?.receive({ bytes: copy, from });
+      });
+    }
+    await this.#turn();
+  }
+
+  #turn(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#options.clock.after(0, resolve);
+    return promise;
+  }
+
+  #clientPort(): number {
+    const port = this.#nextClientPort;
+    this.#nextClientPort = port === 65_535 ? ephemeralPortMin : port + 1;
+    return port;
+  }
+}
+
+type Route = { readonly from: NetworkAddress; readonly to: NetworkAddress };
+
+function keyOf({ ip, port }: NetworkAddress): string {
+  return `${ip}:${port}`;
+}
+
+const anyAddress = ["0.0.0.0", "::"];
+
+/** Who holds which port; an unspecified address holds it on all addresses. */
+class PortTable<T> {
+  readonly #held = new Map<number, Map<string, T>>();
+  #nextPort = ephemeralPortMin;
+
+  claim(
+    bind: NetworkAddress,
+    open: (local: NetworkAddress, release: () => void) => T,
+  ): Promise<T> {
+    const port = bind.port === 0 ? this.#freePort() : bind.port;
+    const local = { ip: bind.ip, port };
+    const holders = this.#held.get(port) ?? new Map<string, T>();
+    const clashes = [...holders.keys()].some((ip) =>
+      ip === bind.ip || anyAddress.includes(ip) || anyAddress.includes(bind.ip)
+    );
+    if (clashes) {
+      return Promise.reject(
+        new ConflictError(`Port ${keyOf(local)} is in use`, {
+          hint: "Choose another port",
+        }),
+      );
+    }
+    const holder = open(local, () => {
+      if (holders.get(bind.ip) !== holder) return;
+      holders.delete(bind.ip);
+      if (holders.size === 0) this.#held.delete(port);
+    });
+    holders.set(bind.ip, holder);
+    this.#held.set(port, holders);
+    return Promise.resolve(holder);
+  }
+
+  find({ ip, port }: NetworkAddress): T | undefined {
+    const holders = this.#held.get(port);
+    if (holders === undefined) return undefined;
+    return holders.get(ip) ?? anyAddress.map((any) => holders.get(any))
+      .find((holder) => holder !== undefined);
+  }
+
+  #freePort(): number {
+    while (this.#held.has(this.#nextPort)) this.#nextPort++;
+    return this.#nextPort++;
+  }
+}
+
+/** Items in order for one consumer; ends when closed. */
+class Inbox<T> {
+  readonly #items: T[] = [];
+  #wake: PromiseWithResolvers<void> | undefined;
+  #isClosed = false;
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#signal();
+  }
+
+  /** Returns what nobody took. */
+  close(): readonly T[] {
+    this.#isClosed = true;
+    this.#signal();
+    return this.#items.splice(0);
+  }
+
+  async *items(): AsyncGenerator<T> {
+    while (!this.#isClosed) {
+      const item = this.#items.shift();
+      if (item !== undefined) {
+        yield item;
+        continue;
+      }
+      this.#wake ??= Promise.withResolvers();
+      await this.#wake.promise;
+    }
+  }
+
+  #signal(): void {
+    this.#wake?.resolve();
+    this.#wake = undefined;
+  }
+}
+
+class SimTcpListener implements TcpListener {
+  readonly local: NetworkAddress;
+  readonly #release: () => void;
+  readonly #inbox = new Inbox<TcpConnection>();
+
+  constructor(local: NetworkAddress, release: () => void) {
+    this.local = local;
+    this.#release = release;
+  }
+
+  get isFull(): boolean {
+    return this.#inbox.size >= limits.acceptQueueConnectionsMax;
+  }
+
+  accept(connection: TcpConnection): void {
+    this.#inbox.push(connection);
+  }
+
+  incoming(): AsyncIterable<TcpConnection> {
+    return this.#inbox.items();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#release();
+    for (const connection of this.#inbox.close()) connection.reset();
+    return Promise.resolve();
+  }
+}
+
+type Datagram = { readonly bytes: Uint8Array; readonly from: NetworkAddress };
+
+class SimUdpSocket implements UdpSocket {
+  readonly local: NetworkAddress;
+  readonly #release: () => void;
+  readonly #send: (bytes: Uint8Array, route: Route) => Promise<void>;
+  readonly #inbox = new Inbox<Datagram>();
+  #closed = false;
+
+  constructor(
+    local: NetworkAddress,
+    options: {
+      readonly release: () => void;
+      readonly send: (bytes: Uint8Array, route: Route) => Promise<void>;
+    },
+  ) {
+    this.local = local;
+    this.#release = options.release;
+    this.#send = options.send;
+  }
+
+  async send(bytes: Uint8Array, to: NetworkAddress): Promise<void> {
+    if (this.#closed) {
+      throw new ClosedError(`UDP ${keyOf(this.local)} is closed`);
+    }
+    await this.#send(bytes, { from: this.local, to });
+  }
+
+  incoming(): AsyncIterable<Datagram> {
+    return this.#inbox.items();
+  }
+
+  /** Drops what finds the queue full, as a system does. */
+  receive(datagram: Datagram): void {
+    if (this.#inbox.size < udpQueueDatagramsMax) this.#inbox.push(datagram);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#release();
+    this.#inbox.close();
+    return Promise.resolve();
+  }
+}
