@@ -50,6 +50,7 @@ export const limits = {
   logLineCharactersMax: 4096,
   seedErrorCharactersMax: 4096,
   variableBytesMax: 1 * MiB,
+  variablesMax: 4096,
   kernelBytesMax: 32 * MiB,
   callHopsMax: 16,
   callsPerThreadMax: 64,

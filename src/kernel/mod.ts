@@ -14,6 +14,7 @@ export * from "./limits.ts";
 export * from "./log_fields.ts";
 export * from "./names.ts";
 export * from "./sequence.ts";
+export * from "./spelling.ts";
 export * from "./time.ts";
 export * from "./timers.ts";
 export * from "./uniform.ts";

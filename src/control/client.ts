@@ -1,0 +1,197 @@
+// The CLI's end of the control API: one method per thing a command asks.
+// Failures come back as the errors the daemon reported; no daemon, or one that
+// goes away, is an UnreachableError that says how to start it.
+
+import {
+  type Bytes,
+  InputError,
+  LimitError,
+  limits,
+  ReportedError,
+  type Shape,
+  shape,
+  UnreachableError,
+  utf8TextLossy,
+} from "../kernel/mod.ts";
+import type { Web } from "../ports/mod.ts";
+import {
+  apiPaths,
+  type CallOptions,
+  controlHost,
+  errorReportShape,
+  type Reloaded,
+  reloadedShape,
+  type SeedPublished,
+  seedPublishedShape,
+  type SeedRequest,
+  type StatusReport,
+  statusShape,
+  versionHeader,
+} from "./api.ts";
+import { readBytes } from "./body.ts";
+
+const anything: Shape<unknown> = shape.unknown();
+
+/** Method, path, and the names that follow it. */
+type Route = readonly [method: string, path: string, ...names: string[]];
+
+type RequestParts = {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: Bytes;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export class ControlClient {
+  readonly #web: Pick<Web, "request">;
+  readonly #socketPath: string;
+  #daemonVersion: string | undefined;
+
+  constructor(web: Pick<Web, "request">, socketPath: string) {
+    this.#web = web;
+    this.#socketPath = socketPath;
+  }
+
+  /** Of the last answer; undefined before the first. */
+  get daemonVersion(): string | undefined {
+    return this.#daemonVersion;
+  }
+
+  status(signal?: AbortSignal): Promise<StatusReport> {
+    return this.#json(["GET", apiPaths.status], statusShape, { signal });
+  }
+
+  publishSeed(
+    name: string,
+    module: Bytes,
+    request: SeedRequest,
+  ): Promise<SeedPublished> {
+    return this.#json(["PUT", apiPaths.seeds, name], seedPublishedShape, {
+      query: { spec: JSON.stringify(request) },
+      body: module,
+    });
+  }
+
+  async unpublishSeed(name: string): Promise<void> {
+    await this.#json(["DELETE", apiPaths.seeds, name], anything);
+  }
+
+  /** Raw output of one call. `signal` gives up waiting. */
+  async call(
+    target: { readonly seed: string; readonly function: string },
+    input: Bytes,
+    options: CallOptions & { readonly signal?: AbortSignal } = {},
+  ): Promise<Bytes> {
+    const { signal, ...query } = options;
+    const { seed, function: fn } = target;
+    const answer = await this.#send(["POST", apiPaths.calls, seed, fn], {
+      query,
+      body: input,
+      signal,
+    });
+    return await this.#read(answer, signal);
+  }
+
+  reload(): Promise<Reloaded> {
+    return this.#json(["POST", apiPaths.reload], reloadedShape);
+  }
+
+  async acceptLoss(): Promise<void> {
+    await this.#json(["POST", apiPaths.recover], anything);
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#json(["POST", apiPaths.shutdown], anything);
+  }
+
+  async #json<T>(
+    route: Route,
+    form: Shape<T>,
+    parts: RequestParts = {},
+  ): Promise<T> {
+    const answer = await this.#send(route, parts);
+    const text = utf8TextLossy(await this.#read(answer, parts.signal));
+    const result = shape.checkShape(form, jsonOf(text));
+    if ("value" in result) return result.value;
+    throw new UnreachableError("The daemon's answer makes no sense to us", {
+      cause: new InputError(result.faults[0]?.message ?? "No such shape"),
+      hint: 'The versions may differ; try "pln restart"',
+    });
+  }
+
+  async #send(route: Route, parts: RequestParts): Promise<Response> {
+    const [method, prefix, ...names] = route;
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(parts.query ?? {})) {
+      if (value !== undefined) query.set(name, String(value));
+    }
+    const url = `http://${controlHost}${prefix}` +
+      names.map((name) => `/${pathPart(name)}`).join("") +
+      (query.size === 0 ? "" : `?${query}`);
+    if (url.length > limits.controlRequestBytesMax) {
+      throw new LimitError(
+        `A request may have ${limits.controlRequestBytesMax} characters ` +
+          `beside its body, not ${url.length}`,
+        { hint: "Use shorter names, or less configuration" },
+      );
+    }
+    const request = new Request(url, {
+      method,
+      ...(parts.body === undefined ? {} : { body: parts.body }),
+      ...(parts.signal === undefined ? {} : { signal: parts.signal }),
+    });
+    const answer = await this.#web.request(
+      { type: "unix", path: this.#socketPath },
+      request,
+    );
+    this.#daemonVersion = answer.headers.get(versionHeader) ?? undefined;
+    if (!answer.ok) throw await this.#failure(answer);
+    return answer;
+  }
+
+  async #failure(answer: Response): Promise<Error> {
+    const text = utf8TextLossy(await this.#read(answer));
+    const report = shape.checkShape(errorReportShape, jsonOf(text));
+    if ("value" in report) return new ReportedError(report.value);
+    return new UnreachableError(
+      `The daemon answered HTTP ${answer.status} without a reason`,
+      { hint: 'Look at "pln logs", then try "pln restart"' },
+    );
+  }
+
+  async #read(answer: Response, signal?: AbortSignal): Promise<Bytes> {
+    try {
+      return await readBytes(answer, {
+        bytesMax: limits.controlResponseBytesMax,
+        what: "The daemon's answer",
+      });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (!(cause instanceof UnreachableError)) throw cause;
+      throw new UnreachableError("The daemon went away while it answered", {
+        cause,
+        hint: 'Look at "pln logs"',
+      });
+    }
+  }
+}
+
+/** A name as one part of a path. "." and ".." would mean another path. */
+function pathPart(name: string): string {
+  if (name !== "." && name !== ".." && name.isWellFormed()) {
+    return encodeURIComponent(name);
+  }
+  throw new InputError(
+    `${JSON.stringify(name.slice(0, 40))} names no seed and no function`,
+    { hint: 'See "pln status seeds"' },
+  );
+}
+
+/** Undefined when `text` is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+}

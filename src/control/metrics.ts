@@ -1,0 +1,70 @@
+// A status report in the Prometheus text format 0.0.4, for whoever scrapes the
+// address that `pln set http` opens. Names follow the Prometheus conventions:
+// base units, counters end in _total.
+
+import type { StatusReport } from "./api.ts";
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+type Metric = {
+  readonly name: string;
+  readonly type: "gauge" | "counter";
+  readonly samples: readonly Sample[];
+};
+
+export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+export function renderMetrics(report: StatusReport): string {
+  const { node, seeds, state, threads } = report;
+  const perSeed = (value: (seed: (typeof seeds)[number]) => number) =>
+    seeds.map((seed): Sample => [{ seed: seed.name }, value(seed)]);
+  const quantiles = seeds.flatMap(({ name, p50Ms, p99Ms }): Sample[] =>
+    p50Ms === undefined || p99Ms === undefined ? [] : [
+      [{ seed: name, quantile: "0.5" }, p50Ms / 1000],
+      [{ seed: name, quantile: "0.99" }, p99Ms / 1000],
+    ]
+  );
+  const gauge = (name: string, samples: readonly Sample[]) =>
+    metric({ name, type: "gauge", samples });
+  const counter = (name: string, samples: readonly Sample[]) =>
+    metric({ name, type: "counter", samples });
+  const one = (value: number): Sample[] => [[{}, value]];
+  return [
+    gauge("pln_info", [[{
+      version: node.version,
+      node: node.name,
+      peer: node.peer,
+    }, 1]]),
+    gauge("pln_uptime_seconds", one(node.upMs / 1000)),
+    gauge("pln_resident_memory_bytes", one(node.residentBytes)),
+    gauge(
+      "pln_certificate_not_after_seconds",
+      one(node.certificateNotAfterMs / 1000),
+    ),
+    gauge("pln_alarms", one(report.alarms.length)),
+    gauge("pln_state_entries", one(state.entries)),
+    gauge("pln_state_journal_bytes", one(state.journalBytes)),
+    gauge("pln_seed_threads", one(threads.running)),
+    counter("pln_seed_threads_abandoned_total", one(threads.abandoned)),
+    counter("pln_seed_calls_total", perSeed((seed) => seed.calls)),
+    counter("pln_seed_errors_total", perSeed((seed) => seed.errors)),
+    gauge("pln_seed_calls_running", perSeed((seed) => seed.running)),
+    gauge("pln_seed_call_seconds", quantiles),
+  ].join("");
+}
+
+/** One metric; none without samples. */
+function metric({ name, type, samples }: Metric): string {
+  const lines = samples.map(([labels, value]) => {
+    const text = Object.entries(labels)
+      .map(([key, label]) => `${key}="${escapeLabel(label)}"`)
+      .join(",");
+    return `${name}${text === "" ? "" : `{${text}}`} ${value}\n`;
+  });
+  return lines.length === 0 ? "" : `# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function escapeLabel(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')
+    .replaceAll("\n", "\\n");
+}

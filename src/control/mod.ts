@@ -1,0 +1,9 @@
+// The control API between the CLI and its daemon: shapes and paths (api.ts),
+// the daemon's end (server.ts) and the CLI's end (client.ts). It runs over the
+// web port, so the simulator speaks it too.
+
+export * from "./api.ts";
+export * from "./client.ts";
+export { Listeners } from "./listeners.ts";
+export { metricsContentType, renderMetrics } from "./metrics.ts";
+export * from "./server.ts";

@@ -1,0 +1,208 @@
+// The daemon's end of the control API: routes requests to handlers, checks who
+// asks and how much they send, and turns every failure into an error report.
+// It must never buffer more than the limit of the route allows.
+
+import {
+  asPlnError,
+  type Bytes,
+  DeniedError,
+  InputError,
+  LimitError,
+  limits,
+  NotFoundError,
+  parseJson,
+  reportError,
+  shape,
+} from "../kernel/mod.ts";
+import type { Log } from "../ports/mod.ts";
+import {
+  apiPaths,
+  type CallOptions,
+  controlHost,
+  httpStatusOf,
+  type Reloaded,
+  type SeedPublished,
+  type SeedRequest,
+  seedRequestShape,
+  type StatusReport,
+  versionHeader,
+} from "./api.ts";
+import { readBytes } from "./body.ts";
+
+/** What the API needs from the daemon; each may throw PlnErrors. */
+export interface ControlHandlers {
+  readonly version: string;
+  status(): StatusReport;
+  publishSeed(
+    name: string,
+    module: Bytes,
+    request: SeedRequest,
+  ): Promise<SeedPublished>;
+  unpublishSeed(name: string): Promise<void>;
+  call(target: CallTarget, input: Bytes, options: CallRun): Promise<Bytes>;
+  reload(): Promise<Reloaded>;
+  acceptLoss(): Promise<void>;
+  /** Starts a shutdown; the daemon ends after the response has left. */
+  shutdown(): void;
+}
+
+export type CallTarget = { readonly seed: string; readonly function: string };
+export type CallRun = CallOptions & { readonly signal: AbortSignal };
+
+export type ControlServerNeeds = {
+  readonly log: Log;
+  readonly handlers: ControlHandlers;
+};
+
+/** Serves one request of the control API; never rejects. */
+export class ControlServer {
+  readonly #log: Log;
+  readonly #handlers: ControlHandlers;
+  #underWay = 0;
+
+  constructor(needs: ControlServerNeeds) {
+    this.#log = needs.log;
+    this.#handlers = needs.handlers;
+  }
+
+  async handle(request: Request): Promise<Response> {
+    this.#underWay++;
+    try {
+      refuseBrowsers(request);
+      if (this.#underWay > limits.controlRequestsMax) {
+        throw new LimitError(
+          `More than ${limits.controlRequestsMax} requests at once`,
+          { hint: "Try again in a moment" },
+        );
+      }
+      return this.#answer(await this.#route(request));
+    } catch (cause) {
+      return this.#refuse(request, cause);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #answer(result: Bytes | object): Response {
+    const headers = { [versionHeader]: this.#handlers.version };
+    return result instanceof Uint8Array
+      ? new Response(result, { headers })
+      : Response.json(result, { headers });
+  }
+
+  #refuse(request: Request, cause: unknown): Response {
+    const error = asPlnError(cause);
+    if (error.code === "PLN_INTERNAL") {
+      this.#log.error("control.bug", { url: request.url, cause });
+    }
+    return Response.json(reportError(error), {
+      status: httpStatusOf(error.outcome),
+      headers: { [versionHeader]: this.#handlers.version },
+    });
+  }
+
+  async #route(request: Request): Promise<Bytes | object> {
+    const url = new URL(request.url);
+    const [path, ...rest] = splitPath(url.pathname);
+    // Without a name and with one are different routes.
+    const slash = rest.length > 0 ? "/" : "";
+    switch (`${request.method} ${path}${slash}`) {
+      case `GET ${apiPaths.status}`:
+        return this.#handlers.status();
+      case `PUT ${apiPaths.seeds}/`:
+        return await this.#publish(request, url, { name: onlyPart(rest) });
+      case `DELETE ${apiPaths.seeds}/`:
+        await this.#handlers.unpublishSeed(onlyPart(rest));
+        return {};
+      case `POST ${apiPaths.calls}/`:
+        return await this.#call(request, url, rest);
+      case `POST ${apiPaths.reload}`:
+        return await this.#handlers.reload();
+      case `POST ${apiPaths.recover}`:
+        await this.#handlers.acceptLoss();
+        return {};
+      case `POST ${apiPaths.shutdown}`:
+        this.#handlers.shutdown();
+        return {};
+      default:
+        throw new NotFoundError(
+          `The daemon has no ${request.method} ${url.pathname.slice(0, 80)}`,
+          { hint: 'The versions of "pln" and its daemon may differ' },
+        );
+    }
+  }
+
+  async #publish(
+    request: Request,
+    url: URL,
+    { name }: { readonly name: string },
+  ): Promise<SeedPublished> {
+    const spec = shape.parseShape(
+      seedRequestShape,
+      parseJson(url.searchParams.get("spec") ?? "{}", "The seed's spec"),
+      { what: "The seed's spec" },
+    );
+    const module = await readBytes(request, {
+      bytesMax: limits.moduleBytesMax,
+      what: "A module",
+    });
+    return await this.#handlers.publishSeed(name, module, spec);
+  }
+
+  async #call(
+    request: Request,
+    url: URL,
+    parts: readonly string[],
+  ): Promise<Bytes> {
+    const [seed, fn, ...more] = parts;
+    if (seed === undefined || fn === undefined || more.length > 0) {
+      throw new InputError("A call names a seed and a function");
+    }
+    const input = await readBytes(request, {
+      bytesMax: limits.callInputBytesMax,
+      what: "The input of a call",
+    });
+    return await this.#handlers.call({ seed, function: fn }, input, {
+      timeoutMs: integerOf(url, "timeoutMs"),
+      retries: integerOf(url, "retries"),
+      signal: request.signal,
+    });
+  }
+}
+
+/** A page in a browser must not reach the daemon (SCENARIOS.md R22). */
+function refuseBrowsers(request: Request): void {
+  const { headers } = request;
+  const host = headers.get("host") ?? controlHost;
+  if (
+    headers.has("origin") || headers.has("sec-fetch-site") ||
+    host !== controlHost
+  ) {
+    throw new DeniedError("The control API does not answer browsers");
+  }
+}
+
+/** "/v1/calls/a/b" as ["/v1/calls", "a", "b"], parts decoded. */
+function splitPath(pathname: string): string[] {
+  const [, version = "", noun = "", ...parts] = pathname.split("/");
+  try {
+    return [`/${version}/${noun}`, ...parts.map(decodeURIComponent)];
+  } catch (cause) {
+    throw new InputError("The path is not URL-encoded", { cause });
+  }
+}
+
+function onlyPart(parts: readonly string[]): string {
+  const [part, ...more] = parts;
+  if (part === undefined || more.length > 0) {
+    throw new InputError("The path names one seed");
+  }
+  return part;
+}
+
+function integerOf(url: URL, name: string): number | undefined {
+  const text = url.searchParams.get(name) ?? undefined;
+  if (text === undefined) return undefined;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new InputError(`"${name}" must be a whole number`);
+}
