@@ -1,0 +1,278 @@
+// Calls to seeds by name: from the control API, and from seeds to each other.
+// It follows tail calls, refuses circles, keeps one deadline over all hops and
+// counts. Who answers comes from the directory; running it is the pool's work.
+
+import {
+  asPlnError,
+  type Bytes,
+  InputError,
+  LimitError,
+  limits,
+  NotFoundError,
+  type PeerId,
+  reportError,
+} from "../kernel/mod.ts";
+import type { Ports } from "../ports/mod.ts";
+import { SaturatedError, SeedError } from "./errors.ts";
+import type { SeedPool } from "./pool.ts";
+import { type CallReport, CallStatistics } from "./statistics.ts";
+import { tailCallOf } from "./tail_call.ts";
+import type { HostedSeed } from "./thread_handle.ts";
+import {
+  formatTarget,
+  isFunctionName,
+  parseRequestUri,
+  type SeedTarget,
+} from "./uri.ts";
+
+/** A seed as the cluster's state names it. */
+export type PublishedSeed = HostedSeed & { readonly timeoutMs: number };
+
+/** Who a name means; what calls need from the state. */
+export interface SeedDirectory {
+  find(name: string): PublishedSeed | undefined;
+  names(): readonly string[];
+}
+
+/** Who calls, as pollen_caller_info shows it. */
+export type Caller = {
+  readonly peer: PeerId;
+  readonly properties: Readonly<Record<string, string>>;
+};
+
+export type CallRequest = {
+  readonly caller: Caller;
+  /** Of the whole call, waiting included; default the seed's own. */
+  readonly timeoutMs?: number | undefined;
+  /** How often a refusal before running is tried again; default 0. */
+  readonly retries?: number | undefined;
+  readonly signal: AbortSignal;
+};
+
+export type SeedCallsNeeds = Pick<Ports, "clock" | "log"> & {
+  readonly directory: SeedDirectory;
+  readonly pool: SeedPool;
+};
+
+/** What stays the same over all hops of one call. */
+type Flow = {
+  readonly caller: Caller;
+  readonly deadlineMs: number;
+  readonly deadlineUnixMs: number;
+  readonly signal: AbortSignal;
+};
+
+/** One waiting caller after the other, the origin's target first. */
+type Chain = readonly SeedTarget[];
+
+type Hop = {
+  readonly flow: Flow;
+  readonly chain: Chain;
+  /** A seed ran before it in the same call. */
+  readonly isNested: boolean;
+};
+
+const retryDelayMs = 20;
+
+export class SeedCalls {
+  readonly #needs: SeedCallsNeeds;
+  readonly #statistics = new Map<string, CallStatistics>();
+
+  constructor(needs: SeedCallsNeeds) {
+    this.#needs = needs;
+  }
+
+  reportOf(name: string): CallReport {
+    return (this.#statistics.get(name) ?? new CallStatistics()).report();
+  }
+
+  /** Forgets the counts of a seed that is gone. */
+  forget(name: string): void {
+    this.#statistics.delete(name);
+  }
+
+  /**
+   * Calls a seed and follows its tail calls.
+   *
+   * @throws {NotFoundError} No such seed.
+   * @throws {SeedError} It failed; its reason says how.
+   * @throws {SaturatedError} It did not run; safe to retry.
+   */
+  async call(
+    target: SeedTarget,
+    input: Bytes,
+    request: CallRequest,
+  ): Promise<Bytes> {
+    checkInput(input);
+    const seed = this.#find(target);
+    const { clock } = this.#needs;
+    const timeoutMs = request.timeoutMs ?? seed.timeoutMs;
+    if (!(timeoutMs >= 1 && timeoutMs <= limits.callTimeoutMsMax)) {
+      throw new InputError("A timeout is from 1ms to 1h");
+    }
+    const flow: Flow = {
+      caller: request.caller,
+      deadlineMs: clock.nowMs() + timeoutMs,
+      deadlineUnixMs: Math.round(clock.wallMs() + timeoutMs),
+      signal: request.signal,
+    };
+    let retries = Math.min(request.retries ?? 0, limits.callRetriesMax);
+    for (;;) {
+      try {
+        return await this.#follow(target, input, { flow, chain: [] });
+      } catch (cause) {
+        if (!(cause instanceof SaturatedError && retries-- > 0)) throw cause;
+        await clock.sleep(retryDelayMs, request.signal);
+      }
+    }
+  }
+
+  /** Runs `target`, then whom it hands over to, until somebody answers. */
+  async #follow(
+    target: SeedTarget,
+    input: Bytes,
+    { flow, chain }: { readonly flow: Flow; readonly chain: Chain },
+  ): Promise<Bytes> {
+    const visited: SeedTarget[] = [...chain];
+    for (;;) {
+      const isNested = visited.length > 0;
+      visited.push(target);
+      refuseCircle(chain, visited);
+      if (visited.length > limits.callHopsMax) throw tooDeep(visited);
+      const hop = { flow, chain, isNested };
+      const output = await this.#run(target, input, hop);
+      const tail = tailCallOf(output);
+      if (tail === undefined) return output;
+      target = seedTargetOf(tail.uri);
+      input = tail.input;
+      checkInput(input);
+    }
+  }
+
+  async #run(
+    target: SeedTarget,
+    input: Bytes,
+    { flow, chain, isNested }: Hop,
+  ): Promise<Bytes> {
+    const seed = this.#find(target);
+    const { clock, pool } = this.#needs;
+    const statistics = this.#statisticsOf(target.seed);
+    const startMs = clock.nowMs();
+    let refusal: string | undefined;
+    let failed = true;
+    statistics.start();
+    try {
+      const output = await pool.call({
+        seed,
+        fn: target.function,
+        input,
+        caller: callerJson(flow),
+        deadlineMs: flow.deadlineMs,
+        signal: flow.signal,
+        isNested,
+        onRequest: async (uri, body) => {
+          try {
+            const inner = { flow, chain: [...chain, target] };
+            return await this.#follow(seedTargetOf(uri), body, inner);
+          } catch (cause) {
+            refusal = this.#logRefusal(target, uri, { cause });
+            return undefined;
+          }
+        },
+      });
+      failed = false;
+      return output;
+    } catch (cause) {
+      throw withRefusal(cause, refusal);
+    } finally {
+      statistics.end(clock.nowMs() - startMs, { failed });
+    }
+  }
+
+  /** A seed sees 0 when its request fails; people see why in the log. */
+  #logRefusal(
+    target: SeedTarget,
+    uri: string,
+    { cause }: { readonly cause: unknown },
+  ): string {
+    const { code, message } = reportError(cause);
+    const { log } = this.#needs;
+    const fields = { seed: target.seed, uri: uri.slice(0, 200), code, message };
+    log.warn("seed.request_failed", fields);
+    return `Its request to ${JSON.stringify(fields.uri)} failed: ${message}`;
+  }
+
+  #find(target: SeedTarget): PublishedSeed {
+    const { directory } = this.#needs;
+    const seed = directory.find(target.seed);
+    if (seed === undefined) {
+      const known = directory.names().slice(0, 5).join(", ");
+      throw new NotFoundError(
+        `There is no seed ${JSON.stringify(target.seed.slice(0, 80))}`,
+        { hint: known === "" ? 'Seed one with "pln seed"' : `Seeds: ${known}` },
+      );
+    }
+    if (!isFunctionName(target.function)) {
+      throw new InputError("A function name has 1 to 255 characters, no /");
+    }
+    return seed;
+  }
+
+  #statisticsOf(name: string): CallStatistics {
+    const known = this.#statistics.get(name) ?? new CallStatistics();
+    this.#statistics.set(name, known);
+    return known;
+  }
+}
+
+function checkInput(input: Bytes): void {
+  if (input.length <= limits.callInputBytesMax) return;
+  throw new LimitError(
+    `The input of a call may have ${limits.callInputBytesMax} bytes, not ` +
+      `${input.length}`,
+  );
+}
+
+function seedTargetOf(uri: string): SeedTarget {
+  const target = parseRequestUri(uri);
+  if (target.type === "seed") return target;
+  throw new NotFoundError(`There is no service "${target.service}"`, {
+    hint: "This release offers no services to seeds yet",
+  });
+}
+
+/** Waiting for oneself never ends (SCENARIOS.md S39). */
+function refuseCircle(waiting: Chain, visited: Chain): void {
+  const [target] = visited.slice(-1).map(formatTarget);
+  if (!waiting.some((one) => formatTarget(one) === target)) return;
+  throw new SeedError(
+    "cycle",
+    `Seeds call each other in a circle: ${chainText(visited)}`,
+  );
+}
+
+function tooDeep(visited: Chain): SeedError {
+  return new SeedError(
+    "cycle",
+    `More than ${limits.callHopsMax} seeds in one call: ${chainText(visited)}`,
+  );
+}
+
+function chainText(chain: Chain): string {
+  return chain.map(formatTarget).join(" -> ");
+}
+
+function callerJson(flow: Flow): string {
+  return JSON.stringify({
+    peerKey: flow.caller.peer,
+    attributes: flow.caller.properties,
+    deadlineUnixMs: flow.deadlineUnixMs,
+  });
+}
+
+/** Says beside a seed's own error which request of its failed, and why. */
+function withRefusal(cause: unknown, refusal: string | undefined): Error {
+  const error = asPlnError(cause);
+  if (refusal === undefined || !(error instanceof SeedError)) return error;
+  return new SeedError(error.reason, error.message, { cause, hint: refusal });
+}

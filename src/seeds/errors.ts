@@ -1,0 +1,74 @@
+// Why a seed's call failed, typed to its caller. The reason travels between
+// the threads and, as the error's code, to the CLI. A seed's own text is kept
+// apart from ours: only reason "seed" carries it.
+
+import {
+  type ErrorCode,
+  type ErrorKind,
+  type Outcome,
+  PlnError,
+  type PlnErrorOptions,
+} from "../kernel/mod.ts";
+
+export type SeedReason =
+  | "invalid" // no module, or not one this host runs
+  | "link" // imports something this host does not offer
+  | "no-function" // no export of that name that can be called
+  | "trap" // WebAssembly trap, with function and offset
+  | "stack" // recursion without end
+  | "memory" // out of memory
+  | "output" // larger than the limit
+  | "variables" // larger than the limit
+  | "exit" // called proc_exit with a code
+  | "seed" // its own error text
+  | "timeout" // past its deadline
+  | "cancelled" // its caller went away
+  | "cycle" // seeds calling each other in a circle, or too deep
+  | "egress" // outbound HTTP without a grant
+  | "refused" // its runaway calls cost too many threads
+  | "lost"; // its thread ended under it
+
+const hints: Readonly<Partial<Record<SeedReason, string>>> = {
+  "no-function": 'A seed\'s functions are listed by "pln seed"',
+  trap: "The seed has a bug; build it with names to see the function",
+  stack: "The seed calls itself without end, or too deep",
+  memory: "Give it less input, or let it free what it allocates",
+  output: "Let the seed answer with less",
+  exit: 'The seed ended itself; its log is in "pln logs"',
+  seed: 'The seed itself said so; its log is in "pln logs"',
+  timeout: 'Allow it more time with "--timeout"',
+  refused: 'Mend the loop and seed it again; "pln restart" frees the threads',
+  lost: 'Call it again; "pln logs" tells what ended the thread',
+  link: "Build it with an Extism PDK, for wasm32-wasip1 or without WASI",
+  egress: "Reach services through pollen_request",
+};
+
+export type SeedFault = {
+  readonly reason: SeedReason;
+  readonly message: string;
+};
+
+/** A call, or the module behind it, failed. Retry only "lost". */
+export class SeedError extends PlnError {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind = "input";
+  override readonly outcome: Outcome;
+
+  constructor(
+    readonly reason: SeedReason,
+    message: string,
+    options: PlnErrorOptions = {},
+  ) {
+    super(message, { hint: hints[reason], ...options });
+    const name = reason.toUpperCase().replaceAll("-", "_");
+    this.code = `PLN_SEED_${name}`;
+    this.outcome = reason === "no-function" ? "not-found" : "error";
+  }
+}
+
+/** More work than the queue holds: refused before running, safe to retry. */
+export class SaturatedError extends PlnError {
+  readonly code = "PLN_SATURATED";
+  readonly kind: ErrorKind = "peer";
+  override readonly outcome: Outcome = "unreachable";
+}
