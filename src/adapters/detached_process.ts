@@ -4,7 +4,7 @@
 // of the environment that the caller did not name.
 
 import { DeniedError, NotFoundError } from "../kernel/mod.ts";
-import { DiskError } from "../ports/mod.ts";
+import { diskError } from "./disk_fault.ts";
 
 export type LaunchOptions = {
   readonly command: string;
@@ -41,9 +41,10 @@ export async function launchDetached(
   try {
     log = openSync(options.logPath, "a", 0o600);
   } catch (cause) {
-    throw new DiskError("io", `Cannot open the log ${options.logPath}`, {
-      cause,
-      hint: "Check who owns its directory: ls -ld",
+    throw diskError(cause, {
+      operation: "open the log",
+      path: "",
+      label: options.logPath,
     });
   }
   const started = Promise.withResolvers<void>();

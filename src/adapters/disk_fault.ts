@@ -23,6 +23,7 @@ const reasons: Readonly<Partial<Record<DiskFault, string>>> = {
 
 // A few kinds of refusal are no sign of a broken device.
 const hints: Readonly<Record<string, string>> = {
+  EEXIST: "A file is where a directory should be; look with ls -l",
   EISDIR: "A directory is where a file should be; look with ls -l",
   ENOTDIR: "A file is where a directory should be; look with ls -l",
   ENOTEMPTY: "A directory is where a file should be; look with ls -l",

@@ -11,6 +11,9 @@ export type PlatformOptions = {
   readonly mainUrl: string;
 };
 
+/** Younger ones may be those of a command that is writing right now. */
+const sweptAgeMsMin = 600_000;
+
 type DaemonPortsOptions = {
   readonly directory: string;
   readonly logLevel: LogLevel;
@@ -58,10 +61,11 @@ async function openDaemonPorts(
   { directory, logLevel, echo }: DaemonPortsOptions,
   { mainUrl }: PlatformOptions,
 ) {
-  const [clocks, disks, logs, files, streams, random, sandbox, signer, web] =
+  const [clocks, disks, durable, logs, files, streams, random, ...more] =
     await Promise.all([
       import("./clock.ts"),
       import("./disk.ts"),
+      import("./disk_durable.ts"),
       import("./log.ts"),
       import("./log_file.ts"),
       import("./log_stderr.ts"),
@@ -70,6 +74,7 @@ async function openDaemonPorts(
       import("./signer.ts"),
       import("./web.ts"),
     ]);
+  const [sandbox, signer, web] = more;
   const clock = clocks.openClock();
   const disk = disks.openDisk(directory);
   const scope = new AsyncDisposableStack();
@@ -90,6 +95,8 @@ async function openDaemonPorts(
     })),
     residentBytes: () => Deno.memoryUsage().rss,
     setLogLevel: (level: LogLevel) => log.setLevel(level),
+    sweepDirectory: () =>
+      durable.sweepTemporaryFiles(directory, { ageMsMin: sweptAgeMsMin }),
     [Symbol.asyncDispose]: () => scope.disposeAsync(),
   };
 }

@@ -43,6 +43,7 @@ export type StateReport = {
   readonly ignoredEntries: readonly IgnoredEntry[];
   /** What an operator has to know: loss, or why the newest write failed. */
   readonly fault?: string;
+  readonly faultHint?: string;
 };
 
 const lossHint = 'Run "pln recover --accept-loss"';
@@ -171,6 +172,7 @@ export class OwnerState implements AsyncDisposable {
       corruptRecords: this.#recovered.corruptRecords,
       ignoredEntries: this.view().ignored,
       ...(fault === undefined ? {} : { fault }),
+      ...(fault === lossText ? { faultHint: lossHint } : {}),
     };
   }
 

@@ -1,0 +1,34 @@
+// The simulator: a world with virtual time and one source of randomness, and
+// machines in it whose every port is simulated but the signer. It runs the
+// production node and the production seed threads; nothing here is a stand-in
+// for them. Tests break machines and look at what is left.
+
+export { openSimClock, SimClock } from "./clock.ts";
+export {
+  type DiskOperation,
+  type FaultOptions,
+  openSimDisk,
+  SimDisk,
+  type SimDiskOptions,
+} from "./disk.ts";
+export { openSimLog, type SimLog, type SimLogRecord } from "./log.ts";
+export {
+  initSimNode,
+  openSimMachine,
+  openSimNode,
+  SimMachine,
+  type SimMachineOptions,
+  SimProcess,
+} from "./node.ts";
+export { openSimRandom } from "./random.ts";
+export { replay, type Scenario } from "./replay.ts";
+export {
+  openSimSandbox,
+  type SimSandbox,
+  type SimSandboxOptions,
+  type ThreadProgram,
+} from "./sandbox.ts";
+export { openSimSockets } from "./sockets.ts";
+export { Trace, type TraceFields } from "./trace.ts";
+export { openSimWeb, type SimWebOptions } from "./web.ts";
+export { openWorld, SimulationError, type Turn, World } from "./world.ts";

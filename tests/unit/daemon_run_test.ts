@@ -1,0 +1,331 @@
+// A daemon's life: ready, one per directory, told what to do while it runs, and
+// ended. Over simulated ports, in virtual time. It either starts whole or says
+// why not and leaves nothing behind.
+
+import assert from "node:assert/strict";
+import {
+  ConflictError,
+  InputError,
+  limits,
+  type PlnError,
+  ReportedError,
+  UnreachableError,
+} from "../../src/kernel/mod.ts";
+import { openSimWeb } from "../../src/sim/mod.ts";
+import { version } from "../../src/version.ts";
+import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
+import {
+  type DaemonLab,
+  daemonTest,
+  eventsOf,
+  settings,
+  startDaemon,
+  stopDaemon,
+} from "./daemon_lab.ts";
+
+daemonTest("runDaemon() answers when it is ready, and ends", async (lab) => {
+  const daemon = await startDaemon(lab);
+  const status = await daemon.status();
+  assert.equal(status.node.name, "ann");
+  assert.equal(status.node.version, version);
+  assert.equal(status.node.processId, 4711);
+  assert.equal(status.node.directory, "n");
+  assert.equal(status.node.residentBytes, 12_345_678);
+  assert.deepEqual(status.alarms, []);
+  assert.deepEqual(status.seeds, []);
+  assert.deepEqual(status.listeners, {});
+  daemon.stop();
+  await daemon.ended;
+  await assert.rejects(daemon.status(), UnreachableError);
+  const events = eventsOf(lab);
+  assert.ok(events.includes("daemon.ready"));
+  assert.equal(events.at(-1), "daemon.stopped");
+});
+
+daemonTest("runDaemon() publishes, calls and unpublishes", async (lab) => {
+  const { client, ...daemon } = await startDaemon(lab);
+  const config = { next: "b" };
+  const made = await client.publishSeed("a", sampleModule(1), { config });
+  assert.equal(made.replaces, undefined);
+  assert.ok(made.functions.includes("tag"));
+  assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+  assert.equal(await daemon.call("a", "config"), "b");
+  const next = await client.publishSeed("a", sampleModule(2), { config: {} });
+  assert.equal(next.replaces, made.digest);
+  assert.equal(await daemon.call("a", "tag"), sampleTag(2));
+  await assert.rejects(daemon.call("a", "trap"), ReportedError);
+  const [seed] = (await client.status()).seeds;
+  assert.equal(seed?.digest, next.digest);
+  assert.deepEqual([seed?.calls, seed?.errors, seed?.running], [4, 1, 0]);
+  await client.unpublishSeed("a");
+  await assert.rejects(client.unpublishSeed("a"), (error: PlnError) => {
+    assert.equal(error.code, "PLN_NOT_FOUND");
+    assert.equal(error.hint, 'See "pln status seeds"');
+    return true;
+  });
+  await client.shutdown();
+  await daemon.ended;
+});
+
+daemonTest("R05: runDaemon() publishes under no bad name", async (lab) => {
+  const { client, ...daemon } = await startDaemon(lab);
+  const names = ["", "a/b", "\0", "A", "a..b", "seed", "ü", "x".repeat(10_000)];
+  for (const name of names) {
+    const made = client.publishSeed(name, sampleModule(), { config: {} });
+    await assert.rejects(made, (error: PlnError) => {
+      assert.equal(error.outcome, "usage", name.slice(0, 40));
+      assert.match(error.message, /is no seed name/);
+      return true;
+    });
+  }
+  for (const timeoutMs of [0, limits.callTimeoutMsMax + 1]) {
+    const options = { config: {}, timeoutMs };
+    await assert.rejects(
+      client.publishSeed("a", sampleModule(), options),
+      /timeout is from 1ms/,
+    );
+  }
+  const config = { key: "x".repeat(limits.seedConfigBytesMax) };
+  await assert.rejects(
+    client.publishSeed("a", sampleModule(), { config }),
+    /configuration may have/,
+  );
+  assert.deepEqual((await client.status()).seeds, []);
+  await client.shutdown();
+  await daemon.ended;
+});
+
+daemonTest(
+  "R13: runDaemon() refuses what is no module, stores nothing",
+  async (lab) => {
+    const { client, ...daemon } = await startDaemon(lab);
+    const whole = sampleModule();
+    const bad = [
+      new Uint8Array(0),
+      new TextEncoder().encode("#!/bin/sh\n"),
+      whole.slice(0, 4),
+      whole.slice(0, 8),
+      whole.slice(0, whole.length / 2),
+    ];
+    for (const [index, module] of bad.entries()) {
+      const made = client.publishSeed("a", module, { config: {} });
+      await assert.rejects(made, (error: PlnError) => {
+        assert.equal(error.code, "PLN_SEED_INVALID", `${index}`);
+        return true;
+      });
+    }
+    assert.deepEqual(await lab.machine.disk.mount().list("store"), []);
+    await client.shutdown();
+    await daemon.ended;
+  },
+);
+
+daemonTest(
+  "runDaemon() refuses a directory that another holds",
+  async (lab) => {
+    const first = await startDaemon(lab);
+    const process = lab.machine.spawn();
+    await assert.rejects(startDaemon(lab, { process }), (error) => {
+      assert.ok(error instanceof ConflictError);
+      assert.match(error.message, /A daemon already runs in "n"/);
+      assert.match(error.hint ?? "", /pln down/);
+      return true;
+    });
+    assert.equal((await first.status()).node.name, "ann");
+    await stopDaemon(first);
+    const second = await startDaemon(lab);
+    assert.equal((await second.status()).node.name, "ann");
+    await stopDaemon(second);
+  },
+);
+
+daemonTest("runDaemon() ends at once when it was told before", async (lab) => {
+  const daemon = await startDaemon(lab, { isStopped: true });
+  await daemon.ended;
+  assert.equal(lab.world.nowMs < 1_000, true);
+});
+
+daemonTest("runDaemon() waits for calls under way", async (lab) => {
+  const daemon = await startDaemon(lab);
+  await daemon.client.publishSeed("a", sampleModule(), { config: {} });
+  const nap = daemon.call("a", "nap", "zzz");
+  const called = lab.world.nowMs;
+  await daemon.process.clock.sleep(500, new AbortController().signal);
+  daemon.stop();
+  assert.equal(await nap, "");
+  assert.ok(lab.world.nowMs - called >= 3_000);
+  await daemon.ended;
+  assert.ok(lab.world.nowMs - called < 3_500);
+  assert.ok(!eventsOf(lab).includes("daemon.drain_late"));
+});
+
+daemonTest("runDaemon() waits 10 s for a call, and no more", async (lab) => {
+  const daemon = await startDaemon(lab);
+  await daemon.client.publishSeed("a", sampleModule(), { config: {} });
+  const nap = assert.rejects(daemon.call("a", "nap", "z".repeat(25)));
+  await daemon.process.clock.sleep(500, new AbortController().signal);
+  const stopped = lab.world.nowMs;
+  daemon.stop();
+  await daemon.ended;
+  await nap;
+  const tookMs = lab.world.nowMs - stopped;
+  assert.ok(tookMs >= limits.drainMsMax && tookMs < 11_000, `${tookMs}`);
+  assert.ok(eventsOf(lab).includes("daemon.drain_late"));
+});
+
+async function scrape(
+  { machine: _ }: DaemonLab,
+  daemon: Awaited<ReturnType<typeof startDaemon>>,
+  { port, path }: { readonly port: number; readonly path: string },
+): Promise<Response> {
+  const ip = path === "/site" ? "0.0.0.0" : "127.0.0.1";
+  const { web } = daemon.process.ports;
+  const request = new Request(`http://${ip}:${port}${path}`);
+  return await web.request({ type: "tcp", ip, port }, request);
+}
+
+daemonTest("runDaemon() takes over settings at a reload", async (lab) => {
+  const daemon = await startDaemon(lab);
+  assert.deepEqual(await daemon.client.reload(), {
+    applied: [],
+    needRestart: [],
+  });
+  daemon.settings = {
+    name: "bob",
+    logLevel: "debug",
+    http: 8081,
+    staticHttp: 8080,
+  };
+  const reloaded = await daemon.client.reload();
+  assert.deepEqual([...reloaded.applied].sort(), [
+    "http",
+    "log-level",
+    "static-http",
+  ]);
+  assert.deepEqual(reloaded.needRestart, ["name"]);
+  assert.equal(daemon.logLevels.at(-1), "debug");
+  const { listeners, node } = await daemon.status();
+  assert.deepEqual(listeners, { "http": 8081, "static-http": 8080 });
+  assert.equal(node.name, "ann");
+  const metrics = await scrape(lab, daemon, { port: 8081, path: "/metrics" });
+  assert.match(metrics.headers.get("content-type") ?? "", /version=0\.0\.4/);
+  assert.match(await metrics.text(), /^pln_uptime_seconds /m);
+  const health = await scrape(lab, daemon, { port: 8081, path: "/healthz" });
+  assert.equal(await health.text(), "ok\n");
+  const other = await scrape(lab, daemon, { port: 8081, path: "/x" });
+  assert.equal(other.status, 404);
+  const site = await scrape(lab, daemon, { port: 8080, path: "/site" });
+  assert.equal(site.status, 421);
+  daemon.settings = settings;
+  assert.equal((await daemon.client.reload()).applied.length, 3);
+  assert.deepEqual((await daemon.status()).listeners, {});
+  await stopDaemon(daemon);
+});
+
+daemonTest(
+  "runDaemon() keeps its settings when new ones are bad",
+  async (lab) => {
+    const daemon = await startDaemon(lab, {
+      settings: { ...settings, http: 8081 },
+    });
+    daemon.settings = new InputError("config.yaml:3: unknown key");
+    await assert.rejects(daemon.client.reload(), /config.yaml:3/);
+    assert.deepEqual((await daemon.status()).listeners, { http: 8081 });
+    assert.deepEqual(daemon.logLevels, []);
+    await stopDaemon(daemon);
+  },
+);
+
+daemonTest("runDaemon() takes reloads at once one by one", async (lab) => {
+  const daemon = await startDaemon(lab);
+  daemon.settings = { ...settings, http: 8081 };
+  const all = [daemon.client.reload(), daemon.client.reload()];
+  daemon.settings = { ...settings, http: 8082 };
+  all.push(daemon.client.reload());
+  await Promise.all(all);
+  const status = await daemon.status();
+  assert.deepEqual(status.listeners, { http: 8082 });
+  assert.deepEqual(status.alarms, []);
+  await stopDaemon(daemon);
+});
+
+daemonTest("runDaemon() runs on without a port that is in use", async (lab) => {
+  const process = lab.machine.boot();
+  const address = { type: "tcp", ip: "127.0.0.1", port: 80 } as const;
+  const other = await process.ports.web.serve(
+    address,
+    () => Promise.resolve(new Response("other")),
+  );
+  const daemon = await startDaemon(lab, {
+    process,
+    settings: { ...settings, http: 80 },
+  });
+  const { alarms, listeners } = await daemon.status();
+  assert.deepEqual(listeners, {});
+  assert.match(alarms[0]?.message ?? "", /^http cannot listen: .* in use$/);
+  assert.equal(alarms[0]?.hint, "Choose another port: pln set http <port>");
+  // A reload that cannot apply a port does not say that it did.
+  daemon.settings = { ...settings, logLevel: "warn", staticHttp: 8080 };
+  assert.equal((await daemon.client.reload()).applied.length, 3);
+  daemon.settings = { ...settings, http: 80 };
+  const { applied } = await daemon.client.reload();
+  assert.deepEqual([...applied].sort(), ["log-level", "static-http"]);
+  await other[Symbol.asyncDispose]();
+  await daemon.client.reload();
+  const mended = await daemon.status();
+  assert.deepEqual(mended.alarms, []);
+  assert.deepEqual(mended.listeners, { http: 80 });
+  await stopDaemon(daemon);
+});
+
+daemonTest(
+  "runDaemon() fails when its socket is taken, and frees all",
+  async (lab) => {
+    const process = lab.machine.boot();
+    const web = openSimWeb({ clock: process.clock, onError: () => {} });
+    const blocked = {
+      request: web.request.bind(web),
+      serve: (
+        address: Parameters<typeof web.serve>[0],
+        handle: Parameters<typeof web.serve>[1],
+      ) =>
+        address.type === "unix"
+          ? Promise.reject(new ConflictError("Address is in use"))
+          : web.serve(address, handle),
+    };
+    const failing = startDaemon(lab, {
+      process,
+      settings: { ...settings, http: 8081 },
+      needs: { web: blocked },
+    });
+    await assert.rejects(failing, /Address is in use/);
+    const address = { type: "tcp", ip: "127.0.0.1", port: 8081 } as const;
+    const request = new Request("http://127.0.0.1:8081/healthz");
+    await assert.rejects(web.request(address, request), UnreachableError);
+    process.end();
+    await stopDaemon(await startDaemon(lab)); // the lock is free too
+  },
+);
+
+daemonTest("runDaemon() sweeps the directory under its lock", async (lab) => {
+  const swept: (AsyncDisposable | undefined)[] = [];
+  const sweepDirectory = async () => {
+    swept.push(await lab.machine.disk.mount().lock("lock"));
+    return 3;
+  };
+  await stopDaemon(await startDaemon(lab, { needs: { sweepDirectory } }));
+  assert.deepEqual(swept, [undefined]);
+  const record = lab.machine.log.records.find(({ event }) =>
+    event === "directory.swept"
+  );
+  assert.deepEqual(record?.fields, { files: 3 });
+});
+
+daemonTest("runDaemon() starts although the sweep fails", async (lab) => {
+  const daemon = await startDaemon(lab, {
+    needs: { sweepDirectory: () => Promise.reject(new Error("denied")) },
+  });
+  assert.deepEqual((await daemon.status()).alarms, []);
+  await stopDaemon(daemon);
+  assert.ok(eventsOf(lab).includes("daemon.task_failed"));
+});
