@@ -1,0 +1,23 @@
+// The one entry of the program, and of each of its threads. The main thread
+// runs the command line and is the only place that ends the process; a thread
+// named "seed" runs seeds, without any permission. Nothing else is decided here,
+// and nothing that a quick command does not need is imported.
+
+import {
+  openPlatform,
+  openThreadScope,
+  threadRole,
+} from "./src/adapters/mod.ts";
+
+const role = threadRole();
+
+if (role === undefined) {
+  const { runCli } = await import("./src/cli/mod.ts");
+  const platform = openPlatform({ mainUrl: import.meta.url });
+  Deno.exit(await runCli(platform.terminal.args, platform));
+} else if (role === "seed") {
+  const { serveSeedThread } = await import("./src/seeds/mod.ts");
+  serveSeedThread(openThreadScope());
+} else {
+  throw new Error(`There is no thread "${role}"`);
+}

@@ -1,0 +1,278 @@
+// The stricli application, made of the table of verbs. Words come in; a verb's
+// code is loaded and run with its flags and arguments. Failures, stricli's own
+// among them, are handed to the caller as errors and never printed here.
+
+import {
+  type Application,
+  buildApplication,
+  buildCommand,
+  buildRouteMap,
+  type Command,
+  type CommandContext,
+  type InputCompletion,
+  proposeCompletions,
+  type RouteMap,
+  run,
+  text_en,
+  type TypedCommandParameters,
+} from "@stricli/core";
+import { InputError, InternalError, PlnError } from "../kernel/mod.ts";
+import { seedNames } from "./daemon_names.ts";
+import { commandHelp, overview } from "./help.ts";
+import { type GlobalFlags, Invocation } from "./invocation.ts";
+import { loaders } from "./loaders.ts";
+import type { Platform } from "./platform.ts";
+import {
+  type ArgumentSpec,
+  type FlagSpec,
+  globalFlags,
+  type Verb,
+  verbs,
+  type VerbSpec,
+} from "./verbs.ts";
+
+/** How a run ended. */
+export type Outcome = {
+  /** What a command decided itself; undefined: by its failures. */
+  readonly exitCode: number | undefined;
+  /** In the order they were found; empty: it went well. */
+  readonly failures: readonly unknown[];
+};
+
+type RunFlags = GlobalFlags & Readonly<Record<string, unknown>>;
+
+interface Context extends CommandContext {
+  readonly platform: Platform;
+  exitCode?: number | undefined;
+}
+
+/** Runs one command line. Never rejects. */
+export async function runApplication(
+  words: readonly string[],
+  platform: Platform,
+): Promise<Outcome> {
+  const failures: unknown[] = [];
+  const context = contextOf(platform);
+  const app = application((cause) => failures.push(cause));
+  await run(app, words, context);
+  return { exitCode: context.exitCode, failures };
+}
+
+/** What could stand for the last of `words`. */
+export async function completions(
+  words: readonly string[],
+  platform: Platform,
+): Promise<readonly InputCompletion[]> {
+  const app = application(() => {});
+  return await proposeCompletions(app, words, contextOf(platform));
+}
+
+function contextOf(platform: Platform): Context {
+  // Help is written by commandHelp(); stricli itself has nothing to print.
+  const silent = { write: () => {} };
+  return { platform, process: { stdout: silent, stderr: silent } };
+}
+
+function application(fail: (cause: unknown) => void): Application<Context> {
+  const failed = (cause: unknown) => {
+    fail(cause);
+    return "";
+  };
+  const usage = (cause: unknown) => failed(usageError(cause));
+  return buildApplication(routes(), {
+    name: "pln",
+    scanner: {
+      caseStyle: "original",
+      allowArgumentEscapeSequence: true,
+      // Damerau-Levenshtein: two slips of the finger, no guesses.
+      distanceOptions: {
+        threshold: 2,
+        weights: {
+          insertion: 1,
+          deletion: 1,
+          substitution: 1,
+          transposition: 1,
+        },
+      },
+    },
+    localization: {
+      text: {
+        ...text_en,
+        noCommandRegisteredForInput: ({ input, corrections }) =>
+          failed(unknownCommand(input, corrections)),
+        exceptionWhileParsingArguments: usage,
+        exceptionWhileLoadingCommandFunction: failed,
+        exceptionWhileLoadingCommandContext: failed,
+        exceptionWhileRunningCommand: failed,
+        exceptionWhileRunningIntegrationFlag: ({ exception }) =>
+          usage(exception),
+        commandErrorResult: failed,
+      },
+    },
+  }, {
+    help: {
+      flag: {
+        brief: "Explain this command",
+        aliases: ["h"],
+        global: true,
+        defaultForRouteMap: true,
+        complete: true,
+        async run(_app, { result }) {
+          await explain(this, result.prefix.slice(1));
+        },
+      },
+    },
+    version: {
+      flag: {
+        brief: "Print the version",
+        global: false,
+        complete: true,
+        async run() {
+          await runVerb(this, "version", { flags: { json: false }, args: [] });
+        },
+      },
+    },
+  });
+}
+
+async function explain(
+  context: CommandContext,
+  path: readonly string[],
+): Promise<void> {
+  const { platform } = context as Context;
+  const invocation = new Invocation(platform, { json: false });
+  const name = path.join(" ");
+  const text = isVerb(name) ? commandHelp(name) : overview(name);
+  await invocation.answer({}, text);
+}
+
+/** "config show" is a route within the route "config". */
+function routes() {
+  const root: Record<string, Command<Context> | RouteMap<Context>> = {};
+  const hideRoute: Record<string, boolean> = {};
+  for (const [name, spec] of Object.entries<VerbSpec>(verbs)) {
+    const [group, inner] = name.split(" ");
+    if (group === undefined || !isVerb(name)) continue;
+    if (spec.isHidden === true) hideRoute[name] = true;
+    const command = commandOf(name, spec);
+    root[group] = inner === undefined ? command : buildRouteMap({
+      routes: { [inner]: command },
+      docs: { brief: spec.brief },
+    });
+  }
+  return buildRouteMap<string, Context>({
+    routes: root,
+    docs: { brief: "A distributed WASM runtime", hideRoute },
+  });
+}
+
+function commandOf(verb: Verb, spec: VerbSpec): Command<Context> {
+  type Flags = Readonly<Record<string, unknown>>;
+  type Parameters = TypedCommandParameters<Flags, string[], Context>;
+  const specs = Object.entries<FlagSpec>({ ...spec.flags, ...globalFlags });
+  const pairs = specs.flatMap(([name, flag]) =>
+    flag.alias === undefined ? [] : [[flag.alias, name]]
+  );
+  const parameters = {
+    flags: Object.fromEntries(
+      specs.map(([name, flag]) => [name, flagOf(flag)]),
+    ),
+    aliases: Object.fromEntries(pairs),
+    positional: spec.isVariadic === true && spec.args[0] !== undefined
+      ? { kind: "array", parameter: argumentOf(spec.args[0]) }
+      : { kind: "tuple", parameters: spec.args.map(argumentOf) },
+  };
+  return buildCommand<Flags, string[], Context>({
+    // The table is data, so its parameters are only known at run time.
+    parameters: parameters as unknown as Parameters,
+    docs: { brief: spec.brief },
+    func(flags, ...args) {
+      const given = args.filter((one) => one !== undefined);
+      return runVerb(this, verb, { flags: flags as RunFlags, args: given });
+    },
+  });
+}
+
+async function runVerb(
+  context: CommandContext,
+  verb: Verb,
+  input: { readonly flags: RunFlags; readonly args: readonly string[] },
+): Promise<void> {
+  const own = context as Context;
+  const { run } = await loaders[verb]();
+  const invocation = new Invocation(own.platform, input.flags);
+  own.exitCode = await run(invocation, input as never) ?? undefined;
+}
+
+function flagOf({ type, brief, value, choices }: FlagSpec): object {
+  if (type === "switch") {
+    return { kind: "boolean", brief, default: false, withNegated: false };
+  }
+  const isVariadic = type === "texts";
+  const parsed = { brief, optional: true, placeholder: value ?? "value" };
+  if (choices !== undefined) {
+    return { ...parsed, kind: "enum", values: choices };
+  }
+  return {
+    ...parsed,
+    kind: "parsed",
+    parse: String,
+    ...(isVariadic ? { variadic: true } : {}),
+  };
+}
+
+function argumentOf(spec: ArgumentSpec): object {
+  const { completes } = spec;
+  return {
+    brief: spec.brief,
+    placeholder: spec.name,
+    parse: String,
+    optional: spec.isOptional === true,
+    ...(completes === undefined ? {} : {
+      proposeCompletions(this: Context) {
+        if (completes !== "seeds") return completes;
+        return seedNames(new Invocation(this.platform, { json: false }));
+      },
+    }),
+  };
+}
+
+export function isVerb(name: string): name is Verb {
+  return Object.hasOwn(verbs, name);
+}
+
+function unknownCommand(
+  input: string,
+  corrections: readonly string[],
+): InputError {
+  const near = corrections.join(" or ").replaceAll("`", '"');
+  const shown = JSON.stringify(input.slice(0, 40));
+  if (input.startsWith("-")) {
+    return new InputError(`${shown} is no command`, {
+      hint: "Flags come after the command: pln status --json",
+    });
+  }
+  return new InputError(`There is no command ${shown}`, {
+    hint: near === ""
+      ? '"pln help" lists the commands'
+      : `Did you mean ${near}?`,
+  });
+}
+
+const noFlag = "This command has no flag ";
+
+/** stricli's complaint about arguments, its proposal as the hint. */
+function usageError(cause: unknown): PlnError {
+  if (cause instanceof PlnError) return cause;
+  if (!(cause instanceof Error)) {
+    return new InternalError(`Arguments cannot be read: ${cause}`);
+  }
+  const [text = "", near] = cause.message.split(", did you mean ");
+  const message = text.replace(/^No (?:alias|flag) registered for /, noFlag);
+  return new InputError(message.slice(0, 200), {
+    cause,
+    hint: near === undefined
+      ? 'Add "--help" to see what the command takes'
+      : `Did you mean ${near}`,
+  });
+}

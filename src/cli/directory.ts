@@ -1,0 +1,22 @@
+// The node's directory and who holds it: one process at a time, by its lock.
+// Commands that change the directory hold the lock while they do; none may
+// touch what a running daemon writes.
+
+import { ConflictError } from "../kernel/mod.ts";
+import type { Disk } from "../ports/mod.ts";
+
+/** The daemon holds it as long as it runs. */
+export const lockPath = "lock";
+
+/**
+ * Holds the directory until disposed.
+ *
+ * @throws {ConflictError} A daemon, or another command, holds it.
+ */
+export async function holdDirectory(disk: Disk): Promise<AsyncDisposable> {
+  const lock = await disk.lock(lockPath);
+  if (lock !== undefined) return lock;
+  throw new ConflictError(`A daemon uses ${disk.label}`, {
+    hint: 'Stop it with "pln down"',
+  });
+}

@@ -1,0 +1,248 @@
+#!/bin/sh
+# Starts pln with the least rights its verb needs (DESIGN.md section 2). In come
+# the command line and the environment; out goes an exec of deno, so that
+# signals and exit codes are pln's own. It must never grant a right to all verbs
+# because one needs it.
+#
+#   launcher.sh <verb> [argument...]
+#   launcher.sh --print-rights <verb> [argument...]   the flags, one a line
+#
+# PLN_DENO names the deno to run; else it is looked up in PATH.
+set -eu
+
+fail() {
+  printf 'pln: %s\n  %s\n' "$1" "$2" >&2
+  exit "${3:-1}"
+}
+
+# The file behind a chain of symbolic links.
+resolve_links() {
+  path=$1
+  while [ -L "$path" ]; do
+    target=$(readlink "$path")
+    case $target in
+      /*) path=$target ;;
+      *) path=$(dirname "$path")/$target ;;
+    esac
+  done
+  printf '%s\n' "$path"
+}
+
+# A path as typed, absolute.
+absolute() {
+  case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "${base%/}/$1" ;;
+  esac
+}
+
+# A path as a flag may hold it: Deno 2.9.6 splits at every comma, also at a
+# doubled one (https://github.com/denoland/deno/issues/32010).
+grantable() {
+  case $1 in
+    *,*) fail "Deno cannot grant a path with a comma: $1" "$comma_hint" 2 ;;
+    *) printf '%s\n' "$1" ;;
+  esac
+}
+
+# Whether a socket may have this path, in bytes (limits.socketPathBytesMax).
+fits() {
+  [ "$(printf '%s' "$1" | wc -c)" -le 103 ]
+}
+
+is_script() {
+  [ "$(head -c 2 "$1")" = '#!' ]
+}
+
+# The native deno. npm's "deno" is a script that does not pass signals on; the
+# executable lies beside it, or in the package of this platform.
+find_deno() {
+  deno=${PLN_DENO:-$(command -v deno || true)}
+  [ -n "$deno" ] || fail 'Deno is not in PATH' \
+    'Install version 2.9 or later: npm install -g deno, or set PLN_DENO' 127
+  [ -x "$deno" ] || fail "$deno is no executable" 'Set PLN_DENO to deno' 127
+  is_script "$deno" || return 0
+  package=$(dirname "$(resolve_links "$deno")")
+  for native in "$package/deno" "$package"/node_modules/@deno/*/deno \
+    "$package"/../@deno/*/deno; do
+    if [ -x "$native" ] && ! is_script "$native"; then
+      deno=$native
+      return 0
+    fi
+  done
+}
+
+# Reads --dir, -d and the first plain argument out of the command line.
+read_arguments() {
+  given_dir='' file='' passphrase_file='' is_detached=false expects=''
+  shift # the verb
+  for argument in "$@"; do
+    case $expects in
+      --dir) given_dir=$argument ;;
+      --passphrase-file) passphrase_file=$argument ;;
+    esac
+    if [ -n "$expects" ] && [ "$expects" != -- ]; then
+      expects=''
+      continue
+    fi
+    if [ "$expects" = -- ]; then
+      [ -n "$file" ] || file=$argument
+      continue
+    fi
+    case $argument in
+      --) expects=-- ;;
+      --dir=*) given_dir=${argument#--dir=} ;;
+      --passphrase-file=*) passphrase_file=${argument#--passphrase-file=} ;;
+      --dir | --passphrase-file | --config | --timeout) expects=$argument ;;
+      -d | --detach) is_detached=true ;;
+      -*) ;;
+      *) [ -n "$file" ] || file=$argument ;;
+    esac
+  done
+}
+
+add_read() {
+  read_paths=${read_paths:+$read_paths,}$(grantable "$1")
+}
+
+add_write() {
+  write_paths=${write_paths:+$write_paths,}$(grantable "$1")
+}
+
+# Reading and writing one directory, also where it is a link to another.
+add_directory() {
+  add_read "$1"
+  add_write "$1"
+  real=$(resolve_links "$1")
+  [ "$real" = "$1" ] || add_directory "$real"
+}
+
+add_read_directory() {
+  add_read "$1"
+  real=$(resolve_links "$1")
+  [ "$real" = "$1" ] || add_read "$real"
+}
+
+# Asking the daemon: fetch wants a host beside the socket, and to read and
+# write the socket's file.
+add_socket() {
+  net="127.0.0.1:80,unix:$(grantable "$socket")"
+  add_read "$socket"
+  add_write "$socket"
+}
+
+# The table of DESIGN.md section 2.
+choose_rights() {
+  read_paths='' write_paths='' net='' sys='' run='' env=$common_env
+  needs_directory=false
+  case $1 in
+    status | call | unseed | recover | __complete) add_socket ;;
+    seed)
+      add_socket
+      comma_hint='Use standard input: pln seed - name <path'
+      case $file in '' | -) ;; *) add_read "$(absolute "$file")" ;; esac
+      ;;
+    id)
+      add_socket
+      add_read_directory "$dir"
+      ;;
+    logs) add_read_directory "$dir" ;;
+    config)
+      add_read_directory "$dir"
+      sys=hostname
+      ;;
+    set | unset | purge | down)
+      add_socket
+      add_directory "$dir"
+      ;;
+    init)
+      needs_directory=true
+      add_directory "$dir"
+      [ -z "$passphrase_file" ] || add_read "$(absolute "$passphrase_file")"
+      ;;
+    restart) starter_rights ;;
+    up) if $is_detached; then starter_rights; else daemon_rights; fi ;;
+  esac
+}
+
+# Runs this launcher again and nothing else; it is never the daemon.
+starter_rights() {
+  needs_directory=true
+  add_socket
+  add_directory "$dir"
+  run=$(grantable "$self")
+  env=$common_env,$starter_env
+}
+
+daemon_rights() {
+  needs_directory=true
+  net=all
+  sys=loadavg,systemMemoryInfo,hostname,networkInterfaces
+  add_directory "$dir"
+  add_read "$root"
+  case $socket in
+    "$dir"/*) ;;
+    *) add_directory "$(dirname "$socket")" ;;
+  esac
+}
+
+self=$(resolve_links "$0")
+root=$(cd "$(dirname "$self")/../.." && pwd)
+self=$root/src/cli/launcher.sh
+
+# `deno task` runs in the project, whatever directory the command was typed in.
+base=$(pwd)
+if [ "$base" = "$root" ] && [ -n "${INIT_CWD:-}" ]; then base=$INIT_CWD; fi
+
+common_env=HOME,PLN_DIR,PLN_SOCK,PLN_CONTEXT,PLN_NAME,PLN_HTTP,PLN_STATIC_HTTP
+common_env=$common_env,PLN_LOG_LEVEL,PLN_LAUNCHER,PLN_DENO,NO_COLOR,INIT_CWD
+common_env=$common_env,TERM,COLUMNS,CI
+starter_env=PATH,TMPDIR,XDG_CACHE_HOME,DENO_DIR,DENO_TLS_CA_STORE
+starter_env=$starter_env,LD_LIBRARY_PATH
+
+prints=false
+if [ "${1:-}" = --print-rights ]; then
+  prints=true
+  shift
+fi
+verb=${1:-help}
+[ $# -gt 0 ] || set -- help
+read_arguments "$@"
+dir=$given_dir
+[ -n "$dir" ] || dir=${PLN_DIR:-}
+[ -n "$dir" ] || dir=${HOME:+$HOME/.pln}
+is_named=true
+[ -n "$dir" ] || is_named=false
+dir=$(absolute "${dir:-.pln}")
+socket=$dir/pln.sock
+[ -z "${PLN_SOCK:-}" ] || socket=$(absolute "$PLN_SOCK")
+comma_hint='Choose a path without one: --dir, PLN_DIR or PLN_SOCK'
+choose_rights "$verb"
+
+# Flags go in front, the last one first.
+if $prints; then set --; else set -- "$root/main.ts" "$@"; fi
+[ -z "$run" ] || set -- "--allow-run=$run" "$@"
+[ -z "$sys" ] || set -- "--allow-sys=$sys" "$@"
+[ -z "$write_paths" ] || set -- "--allow-write=$write_paths" "$@"
+[ -z "$read_paths" ] || set -- "--allow-read=$read_paths" "$@"
+case $net in
+  '') ;;
+  all) set -- --allow-net "$@" ;;
+  *) set -- "--allow-net=$net" "$@" ;;
+esac
+set -- --quiet --cached-only "--config=$root/deno.json" --no-prompt \
+  --deny-import --deny-net=169.254.169.254 \
+  --ignore-env "--allow-env=$env" "$@"
+
+if $prints; then
+  printf '%s\n' "$@"
+  exit 0
+fi
+find_deno
+# A directory that pln will refuse is not made.
+if $needs_directory && $is_named && [ ! -e "$dir" ] && fits "$socket"; then
+  (umask 077 && mkdir -p "$dir") 2>/dev/null || fail "Cannot make $dir" \
+    'Check who owns the directory above it, or choose another --dir' 4
+fi
+export INIT_CWD="$base" PLN_LAUNCHER="$self" DENO_NO_UPDATE_CHECK=1
+exec "$deno" run "$@"

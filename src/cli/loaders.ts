@@ -1,0 +1,36 @@
+// Where the code of each verb lies. A verb is imported when it runs, so that a
+// quick command never pays for a slow one. Every file of commands/ exports one
+// function, `run`; nothing else may load them.
+
+import type { Invocation } from "./invocation.ts";
+import type { Input, Verb } from "./verbs.ts";
+
+/** An exit code only where a failure does not decide it. */
+export type Run<V extends Verb> = (
+  invocation: Invocation,
+  input: Input<V>,
+) => Promise<number | void>;
+
+export const loaders: {
+  readonly [V in Verb]: () => Promise<{ readonly run: Run<V> }>;
+} = {
+  "init": () => import("./commands/init.ts"),
+  "up": () => import("./commands/up.ts"),
+  "down": () => import("./commands/down.ts"),
+  "restart": () => import("./commands/restart.ts"),
+  "status": () => import("./commands/status.ts"),
+  "seed": () => import("./commands/seed.ts"),
+  "unseed": () => import("./commands/unseed.ts"),
+  "call": () => import("./commands/call.ts"),
+  "logs": () => import("./commands/logs.ts"),
+  "id": () => import("./commands/id.ts"),
+  "set": () => import("./commands/set.ts"),
+  "unset": () => import("./commands/unset.ts"),
+  "config show": () => import("./commands/config_show.ts"),
+  "recover": () => import("./commands/recover.ts"),
+  "purge": () => import("./commands/purge.ts"),
+  "version": () => import("./commands/version.ts"),
+  "completion": () => import("./commands/completion.ts"),
+  "help": () => import("./commands/help.ts"),
+  "__complete": () => import("./commands/complete.ts"),
+};

@@ -1,0 +1,30 @@
+// Numbers and durations as flags give them. Text comes in; a whole number
+// within its range comes out, or an error that names the flag and the range.
+// Nothing is rounded, cut or guessed.
+
+import { InputError, limits, parseDurationMs } from "../kernel/mod.ts";
+
+/** @throws {InputError} Not a whole number of 0 to `max`. */
+export function parseCount(
+  text: string,
+  flag: string,
+  { max }: { readonly max: number },
+): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  if (value !== undefined && value <= max) return value;
+  const shown = JSON.stringify(text.slice(0, 40));
+  throw new InputError(
+    `${flag} takes a whole number from 0 to ${max}, not ${shown}`,
+    { hint: `Such as ${flag} ${Math.min(3, max)}` },
+  );
+}
+
+/** Milliseconds of a call's limit. @throws {InputError} */
+export function parseTimeoutMs(text: string): number {
+  const timeoutMs = parseDurationMs(text);
+  const max = limits.callTimeoutMsMax;
+  if (timeoutMs >= 1 && timeoutMs <= max) return timeoutMs;
+  throw new InputError(`--timeout takes 1ms to ${max / 3_600_000}h`, {
+    hint: "Such as --timeout 30s",
+  });
+}

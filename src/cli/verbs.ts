@@ -1,0 +1,308 @@
+// Every verb as data: what it takes, what it says about itself, one example.
+// The application (app.ts), the help and the completion are made of this table,
+// and the commands take their types from it. It loads nothing: a verb's code
+// lies in commands/ and is imported when it runs.
+
+/** A flag: on or off, one text, or a text that may be repeated. */
+export type FlagSpec = {
+  readonly type: "switch" | "text" | "texts";
+  readonly brief: string;
+  /** What stands for the value in help. */
+  readonly value?: string;
+  readonly alias?: string;
+  /** The only values, for completion and "did you mean". */
+  readonly choices?: readonly string[];
+};
+
+export type ArgumentSpec = {
+  readonly name: string;
+  readonly brief: string;
+  readonly isOptional?: boolean;
+  /** What completion proposes; nothing means files. */
+  readonly completes?: "seeds" | readonly string[];
+};
+
+export type VerbSpec = {
+  readonly brief: string;
+  /** Lines below the brief in help. */
+  readonly more?: string;
+  readonly example: string;
+  readonly flags: Readonly<Record<string, FlagSpec>>;
+  readonly args: readonly ArgumentSpec[];
+  /** Takes any number of arguments, the only spec being what each is. */
+  readonly isVariadic?: boolean;
+  readonly isHidden?: boolean;
+};
+
+/** Flags that every verb takes. */
+export const globalFlags = {
+  dir: {
+    type: "text",
+    brief: "The node's directory (default $PLN_DIR or ~/.pln)",
+    value: "path",
+  },
+  json: { type: "switch", brief: "Answer, and fail, in JSON" },
+} as const satisfies Record<string, FlagSpec>;
+
+const settingFlags = {
+  "name": { type: "text", brief: "This node's name", value: "name" },
+  "http": { type: "text", brief: "Port of metrics, or off", value: "port" },
+  "static-http": {
+    type: "text",
+    brief: "Port of static sites, or off",
+    value: "port",
+  },
+  "log-level": {
+    type: "text",
+    brief: "What the log keeps: debug, info, warn or error",
+    value: "level",
+    choices: ["debug", "info", "warn", "error"],
+  },
+} as const satisfies Record<string, FlagSpec>;
+
+const settingKeys = ["name", "http", "static-http", "log-level"] as const;
+
+export const verbs = {
+  "init": {
+    brief: "Make a new cluster with this node as its first admin",
+    more: "The root key is made here once and is never read by the daemon.",
+    example: "pln init --prop zone=home",
+    flags: {
+      "prop": {
+        type: "texts",
+        brief: "A property of this node; may be repeated",
+        value: "key=value",
+      },
+      "passphrase": {
+        type: "switch",
+        brief: "Ask for a passphrase that protects the root key",
+      },
+      "passphrase-file": {
+        type: "text",
+        brief: "Read that passphrase from a file",
+        value: "path",
+      },
+    },
+    args: [],
+  },
+  "up": {
+    brief: "Start the node; make a cluster first when there is none",
+    more: "Runs in the foreground: the first SIGINT drains, the second ends.",
+    example: "pln up -d",
+    flags: {
+      "detach": {
+        type: "switch",
+        brief: "Run in the background; return when it is ready",
+        alias: "d",
+      },
+      "quiet": { type: "switch", brief: "Log to pln.log only" },
+      ...settingFlags,
+    },
+    args: [],
+  },
+  "down": {
+    brief: "Stop the node after it drained",
+    example: "pln down",
+    flags: {},
+    args: [],
+  },
+  "restart": {
+    brief: "Stop the node if it runs, then start it in the background",
+    example: "pln restart --log-level debug",
+    flags: settingFlags,
+    args: [],
+  },
+  "status": {
+    brief: "Show this node and its seeds",
+    example: "pln status seeds --wide",
+    flags: {
+      "wide": { type: "switch", brief: "Show whole ids and more columns" },
+    },
+    args: [{
+      name: "what",
+      brief: "Only nodes, or only seeds",
+      isOptional: true,
+      completes: ["nodes", "seeds"],
+    }],
+  },
+  "seed": {
+    brief: "Publish a WASM module under a name",
+    more:
+      "What the file is is told by its content. A name that is taken gets\n" +
+      "the new version.",
+    example: "pln seed ./hello.wasm",
+    flags: {
+      "config": {
+        type: "texts",
+        brief: "A value the seed can read; may be repeated",
+        value: "key=value",
+      },
+      "timeout": {
+        type: "text",
+        brief: "The longest a call may take (default 30s)",
+        value: "duration",
+      },
+    },
+    args: [
+      { name: "path", brief: 'A file, or "-" for standard input' },
+      { name: "name", brief: "Default: the file's name", isOptional: true },
+    ],
+  },
+  "unseed": {
+    brief: "Take a seed back",
+    example: "pln unseed hello",
+    flags: {},
+    args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
+  },
+  "call": {
+    brief: "Call a function of a seed; its output goes to standard output",
+    example: `pln call hello greet '{"name":"world"}'`,
+    flags: {
+      "timeout": {
+        type: "text",
+        brief: "Give up after this long (default: the seed's)",
+        value: "duration",
+      },
+      "retries": {
+        type: "text",
+        brief: "Try again, up to 10 times, when the call did not run",
+        value: "n",
+      },
+    },
+    args: [
+      { name: "name", brief: "The seed's name", completes: "seeds" },
+      { name: "function", brief: "What it exports", completes: [] },
+      {
+        name: "input",
+        brief: 'Default, and "-": standard input',
+        isOptional: true,
+      },
+    ],
+  },
+  "logs": {
+    brief: "Show the node's log, also while it is down",
+    example: "pln logs -f -n 20",
+    flags: {
+      "follow": { type: "switch", brief: "Go on as it grows", alias: "f" },
+      "lines": {
+        type: "text",
+        brief: "How many of the last lines (default 100)",
+        value: "n",
+        alias: "n",
+      },
+    },
+    args: [],
+  },
+  "id": {
+    brief: "Print this node's peer id",
+    example: "pln id",
+    flags: {},
+    args: [],
+  },
+  "set": {
+    brief: "Set a key of config.yaml; a running node takes it over",
+    more: "Ports default to 8080 for static-http and 8081 for http.",
+    example: "pln set static-http 8080",
+    flags: {},
+    args: [
+      { name: "key", brief: settingKeys.join(", "), completes: settingKeys },
+      { name: "value", brief: "The new value", isOptional: true },
+    ],
+  },
+  "unset": {
+    brief: "Take a key out of config.yaml",
+    example: "pln unset static-http",
+    flags: {},
+    args: [
+      { name: "key", brief: settingKeys.join(", "), completes: settingKeys },
+    ],
+  },
+  "config show": {
+    brief: "Show the configuration",
+    example: "pln config show --effective",
+    flags: {
+      "effective": {
+        type: "switch",
+        brief: "Each setting with its origin, as this shell would start it",
+      },
+    },
+    args: [],
+  },
+  "recover": {
+    brief: "Let a node with a damaged journal go on without what is lost",
+    example: "pln recover --accept-loss",
+    flags: {
+      "accept-loss": {
+        type: "switch",
+        brief: "Yes, go on without what cannot be read",
+      },
+    },
+    args: [],
+  },
+  "purge": {
+    brief: "Remove the node's data; its identity and settings stay",
+    example: "pln purge --yes",
+    flags: {
+      "include-keys": {
+        type: "switch",
+        brief: "Remove identity and settings too",
+      },
+      "yes": { type: "switch", brief: "Do not ask", alias: "y" },
+    },
+    args: [],
+  },
+  "version": {
+    brief: "Print the version",
+    example: "pln version --short",
+    flags: { "short": { type: "switch", brief: "Only the number" } },
+    args: [],
+  },
+  "completion": {
+    brief: "Print a script that completes pln in your shell",
+    example: "source <(pln completion bash)",
+    flags: {},
+    args: [{
+      name: "shell",
+      brief: "bash, zsh or fish",
+      completes: ["bash", "zsh", "fish"],
+    }],
+  },
+  "help": {
+    brief: "Explain pln or one of its commands",
+    example: "pln help seed",
+    flags: {},
+    args: [{
+      name: "command",
+      brief: "A command, such as seed",
+      isOptional: true,
+      completes: [],
+    }],
+    isVariadic: true,
+  },
+  "__complete": {
+    brief: "Propose completions of a command line",
+    example: "pln __complete -- see",
+    flags: {},
+    args: [{ name: "word", brief: "The words typed so far", completes: [] }],
+    isVariadic: true,
+    isHidden: true,
+  },
+} as const satisfies Record<string, VerbSpec>;
+
+export type Verb = keyof typeof verbs;
+
+/** Typed without their globals; `undefined` when not given. */
+export type FlagsOf<V extends Verb> = FlagValues<(typeof verbs)[V]["flags"]>;
+
+type FlagValues<Specs> = {
+  readonly [Name in keyof Specs]: Specs[Name] extends { type: "switch" }
+    ? boolean
+    : Specs[Name] extends { type: "texts" } ? readonly string[] | undefined
+    : string | undefined;
+};
+
+/** What a command gets: its flags, and its arguments in order. */
+export type Input<V extends Verb> = {
+  readonly flags: FlagsOf<V>;
+  readonly args: readonly string[];
+};

@@ -1,0 +1,108 @@
+// Completion: what is proposed for each position of a command line, and that
+// each shell that is installed accepts its script.
+
+import assert from "node:assert/strict";
+import { CliWorld } from "./cli_world.ts";
+
+async function propose(...words: string[]): Promise<readonly string[]> {
+  const world = new CliWorld();
+  world.serve();
+  const ran = await world.run("__complete", "--", ...words);
+  assert.deepEqual([ran.code, ran.err], [0, ""]);
+  return ran.out.split("\n").filter((line) => line !== "");
+}
+
+Deno.test("completion proposes commands, the hidden one excepted", async () => {
+  assert.deepEqual(await propose("se"), ["seed", "set"]);
+  const all = await propose("");
+  assert.ok(all.includes("status") && all.includes("config"));
+  assert.ok(!all.includes("__complete"));
+  assert.deepEqual(await propose("config", ""), ["show", "--help"]);
+});
+
+Deno.test("completion proposes flags, and values of those that have some", async () => {
+  assert.deepEqual(await propose("up", "--de"), ["--detach"]);
+  assert.deepEqual(await propose("up", "--log-level", "w"), ["warn"]);
+  assert.ok((await propose("status", "--")).includes("--wide"));
+});
+
+Deno.test("completion proposes seeds, keys and shells by position", async () => {
+  assert.deepEqual(await propose("unseed", "h"), ["hello"]);
+  assert.deepEqual(await propose("call", "l"), ["loops"]);
+  assert.deepEqual(await propose("set", "s"), ["static-http"]);
+  assert.deepEqual(await propose("completion", "f"), ["fish"]);
+  assert.deepEqual(await propose("status", "n"), ["nodes"]);
+});
+
+Deno.test("completion leaves files to the shell", async () => {
+  assert.deepEqual(await propose("seed", "./he"), []);
+});
+
+Deno.test("completion stays quiet without a daemon, and on nonsense", async () => {
+  const world = new CliWorld();
+  for (
+    const words of [
+      ["unseed", "h"],
+      ["nonsense", "x", ""],
+      ["seed", "--nonsense", ""],
+    ]
+  ) {
+    const ran = await world.run("__complete", "--", ...words);
+    assert.deepEqual([ran.code, ran.err], [0, ""], words.join(" "));
+  }
+});
+
+/** Runs a shell; undefined when it is not installed. */
+async function shell(command: string, args: readonly string[], input = "") {
+  try {
+    const child = new Deno.Command(command, {
+      args: [...args],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, out: text(stdout), err: text(stderr) };
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw cause;
+  }
+}
+
+for (const name of ["bash", "zsh", "fish"]) {
+  Deno.test(`the ${name} completion script is valid, where ${name} is`, async () => {
+    const { out } = await new CliWorld().run("completion", name);
+    assert.match(out, /pln __complete -- /);
+    const checked = await shell(name, ["-n"], out);
+    if (checked === undefined) {
+      console.log(`${name} is not installed: its script was not checked`);
+      return;
+    }
+    assert.deepEqual(checked, { code: 0, out: "", err: "" });
+  });
+}
+
+Deno.test("the bash completion hands over words with spaces whole", async () => {
+  const { out: script } = await new CliWorld().run("completion", "bash");
+  const ran = await shell(
+    "bash",
+    ["--norc", "-s"],
+    [
+      script,
+      'pln() { printf "%s\\n" "got:$#" "$@"; }',
+      'COMP_WORDS=(pln call "a b" "")',
+      "COMP_CWORD=3",
+      "_pln",
+      'printf "[%s]" "${COMPREPLY[@]}"',
+    ].join("\n"),
+  );
+  if (ran === undefined) {
+    console.log("bash is not installed: its script was not run");
+    return;
+  }
+  assert.equal(ran.out, "[got:5][__complete][--][call][a b]");
+});

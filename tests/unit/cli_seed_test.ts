@@ -1,0 +1,252 @@
+// `pln seed` and `pln unseed`: what is sent to the daemon, and every file and
+// name that is refused before the daemon hears of it (SCENARIOS.md R05, R13).
+
+import assert from "node:assert/strict";
+import { type Bytes, utf8 } from "../../src/kernel/mod.ts";
+import type { SeedRequest } from "../../src/control/mod.ts";
+import { CliWorld, sampleDigest, type WorldFile } from "./cli_world.ts";
+
+const moduleBytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+const component = new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);
+
+type Sent = { name: string; module: Bytes; request: SeedRequest };
+
+function seedWorld(file: WorldFile = moduleBytes, path = "hello.wasm") {
+  const world = new CliWorld();
+  const sent: Sent[] = [];
+  world.files.set(`/home/ann/work/${path}`, file);
+  world.serve({
+    publishSeed: (name, module, request) => {
+      sent.push({ name, module, request });
+      return Promise.resolve({
+        name,
+        digest: sampleDigest,
+        sizeBytes: 2_202_009,
+        functions: ["greet", "hello"],
+      });
+    },
+  });
+  return { world, sent };
+}
+
+Deno.test("pln seed publishes a file under its own name", async () => {
+  const { world, sent } = seedWorld(moduleBytes, "Hello World.wasm");
+  const ran = await world.run("seed", "./../work/Hello World.wasm");
+  assert.equal(ran.code, 3, "a path is taken as typed");
+  const again = await world.run("seed", "Hello World.wasm");
+  assert.equal(again.code, 0, again.err);
+  assert.equal(sent[0]?.name, "hello-world");
+  assert.deepEqual(sent[0]?.module, moduleBytes);
+  assert.equal(
+    again.out,
+    "hello-world  greet,hello  sha256:d5d5d5d5d5d5  2.1 MiB\n",
+  );
+});
+
+Deno.test("pln seed passes name, configuration and timeout on", async () => {
+  const { world, sent } = seedWorld();
+  const ran = await world.run(
+    ...["seed", "hello.wasm", "greeter", "--timeout", "1m30s"],
+    ...["--config", "a=1", "--config", "b=x=y"],
+  );
+  assert.equal(ran.code, 0, ran.err);
+  assert.equal(sent[0]?.name, "greeter");
+  assert.deepEqual(sent[0]?.request, {
+    config: { a: "1", b: "x=y" },
+    timeoutMs: 90_000,
+  });
+});
+
+Deno.test("pln seed reads standard input, which needs a name", async () => {
+  const { world, sent } = seedWorld();
+  world.input = moduleBytes;
+  const nameless = await world.run("seed", "-");
+  assert.equal(nameless.code, 2);
+  assert.match(nameless.err, /no name\n {2}Give one: "pln seed/);
+  assert.equal((await world.run("seed", "-", "piped")).code, 0);
+  assert.deepEqual(sent.map(({ name }) => name), ["piped"]);
+});
+
+const wasmPath = "hello.wasm";
+const refusals: readonly {
+  readonly what: string;
+  readonly file: WorldFile;
+  readonly path?: string;
+  readonly code: number;
+  readonly says: RegExp;
+}[] = [
+  {
+    what: "an empty file",
+    file: new Uint8Array(0),
+    code: 2,
+    says: /hello\.wasm is empty\n {2}Build it again/,
+  },
+  {
+    what: "text in a .wasm",
+    file: utf8("hello, I am text"),
+    code: 2,
+    says: /no WASM module: it starts with 68656c6c6f2c2049\n {2}A module/,
+  },
+  {
+    what: "another file",
+    file: utf8("hello"),
+    path: "notes.txt",
+    code: 2,
+    says: /notes\.txt is no WASM module\n {2}.*blobs.*0\.4/,
+  },
+  {
+    what: "a header that was cut off",
+    file: moduleBytes.slice(0, 6),
+    code: 2,
+    says: /ends after 6 bytes\n {2}It was cut off/,
+  },
+  {
+    what: "a component (R13)",
+    file: component,
+    code: 2,
+    says: /is a WASM component, not a module\n {2}Build it for/,
+  },
+  {
+    what: "a version that does not exist",
+    file: new Uint8Array([0, 0x61, 0x73, 0x6d, 2, 0, 0, 0]),
+    code: 2,
+    says: /WASM version 2, layer 0/,
+  },
+  {
+    what: "a sparse file of 1 GiB (R13)",
+    file: { sizeBytes: 2 ** 30, head: moduleBytes },
+    code: 1,
+    says: /hello\.wasm is over 64 MiB\n {2}Strip it/,
+  },
+  {
+    what: "a sparse file of 1 GiB of zeros",
+    file: { sizeBytes: 2 ** 30, head: new Uint8Array(8) },
+    code: 2,
+    says: /is no WASM module: it starts with 0000000000000000/,
+  },
+  {
+    what: "a directory",
+    file: "directory",
+    path: "public",
+    code: 2,
+    says: /public is a directory\n {2}.*sites.*0\.5/,
+  },
+  {
+    what: "a pipe",
+    file: "other",
+    path: "fifo",
+    code: 2,
+    says: /fifo is no regular file\n {2}Give a file/,
+  },
+];
+
+for (const { what, file, path = wasmPath, code, says } of refusals) {
+  Deno.test(`pln seed refuses ${what} before the daemon hears of it`, async () => {
+    const { world, sent } = seedWorld(file, path);
+    const ran = await world.run("seed", path);
+    assert.match(ran.err, says);
+    assert.equal(ran.code, code);
+    assert.deepEqual([ran.out, sent], ["", []]);
+  });
+}
+
+Deno.test("pln seed refuses the same on standard input", async () => {
+  const { world, sent } = seedWorld();
+  for (const input of [new Uint8Array(0), utf8("text"), component]) {
+    world.input = input;
+    const ran = await world.run("seed", "-", "piped");
+    assert.equal(ran.code, 2);
+    assert.match(ran.err, /^pln: Standard input /);
+  }
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("pln seed names a file that is not there", async () => {
+  const { world } = seedWorld();
+  const ran = await world.run("seed", "gone.wasm");
+  assert.deepEqual(
+    [ran.code, ran.err],
+    [3, "pln: gone.wasm does not exist\n  Check the path\n"],
+  );
+  assert.equal((await world.run("seed", "")).code, 2);
+  assert.equal((await world.run("seed", "a\0b", "name")).code, 2);
+});
+
+Deno.test("names with NUL, slash, dots, 10 kB or nothing are refused (R05)", async () => {
+  const { world, sent } = seedWorld();
+  const names = [
+    ...["a\0b", "a/b", "..", "a..b", "", "A", "a b", "-a", "hallø", "pln"],
+    "x".repeat(10_000),
+  ];
+  for (const name of names) {
+    for (
+      const words of [
+        ["seed", "hello.wasm", "--", name],
+        ["unseed", "--", name],
+        ["call", "--", name, "greet"],
+      ]
+    ) {
+      const ran = await world.run(...words);
+      assert.equal(ran.code, 2, JSON.stringify(words).slice(0, 80));
+      assert.match(ran.err, /is no seed name: [^\n]*\n {2}Choose a name/);
+      assert.ok(ran.err.length < 300, "the message stays short");
+    }
+  }
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("pln seed refuses configuration that is no list of pairs", async () => {
+  const { world } = seedWorld();
+  const seed = (...config: string[]) =>
+    world.run(
+      ...["seed", "hello.wasm"],
+      ...config.flatMap((one) => ["--config", one]),
+    );
+  assert.match((await seed("a")).err, /--config takes key=value, not "a"/);
+  assert.match((await seed("=a")).err, /--config takes key=value, not "=a"/);
+  assert.match((await seed("a=1", "a=2")).err, /names "a" twice/);
+  assert.equal((await seed(`a=${"x".repeat(5_000)}`)).code, 1);
+  const many = Array.from({ length: 65 }, (_, index) => `k${index}=v`);
+  assert.match((await seed(...many)).err, /takes 64 values at most/);
+});
+
+Deno.test("pln seed refuses a timeout out of its range", async () => {
+  const { world } = seedWorld();
+  for (const timeout of ["0s", "2h", "soon", "5", ""]) {
+    const ran = await world.run("seed", "hello.wasm", "--timeout", timeout);
+    assert.equal(ran.code, 2, timeout);
+  }
+});
+
+Deno.test("pln seed says which version it takes the place of", async () => {
+  const { world } = seedWorld();
+  world.serve({
+    publishSeed: (name, { length }) =>
+      Promise.resolve({
+        name,
+        digest: sampleDigest,
+        sizeBytes: length,
+        functions: [],
+        replaces: "ee".repeat(32),
+      }),
+  });
+  const ran = await world.run("seed", "hello.wasm");
+  assert.equal(
+    ran.out,
+    "hello  (no functions)  sha256:d5d5d5d5d5d5  8 B\n" +
+      "in the place of sha256:eeeeeeeeeeee\n",
+  );
+});
+
+Deno.test("pln unseed takes a seed back by its name", async () => {
+  const { world } = seedWorld();
+  const names: string[] = [];
+  world.serve({
+    unpublishSeed: (name) => {
+      names.push(name);
+      return Promise.resolve();
+    },
+  });
+  assert.equal((await world.run("unseed", "hello")).out, "Took back hello\n");
+  assert.deepEqual(names, ["hello"]);
+});
