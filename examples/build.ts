@@ -124,7 +124,8 @@ async function buildEchoGo() {
   return "go not installed";
 }
 
-type Compiler = { command: string[]; cwd: URL; env?: Record<string, string> };
+type Command = [program: string, ...args: string[]];
+type Compiler = { command: Command; cwd: URL; env?: Record<string, string> };
 
 /** Runs a compiler that writes a file, and returns the bytes of the file. */
 async function compileTo(compiler: (output: string) => Compiler) {
@@ -147,7 +148,7 @@ async function compileTo(compiler: (output: string) => Compiler) {
   }
 }
 
-async function runs([program, ...args]: string[]): Promise<boolean> {
+async function runs([program, ...args]: Command): Promise<boolean> {
   try {
     const { success } = await new Deno.Command(program, {
       args,

@@ -73,6 +73,16 @@ function contextOf(platform: Platform): Context {
   return { platform, process: { stdout: silent, stderr: silent } };
 }
 
+/** Damerau-Levenshtein: two slips of the finger, no guesses. */
+const scanner = {
+  caseStyle: "original",
+  allowArgumentEscapeSequence: true,
+  distanceOptions: {
+    threshold: 2,
+    weights: { insertion: 1, deletion: 1, substitution: 1, transposition: 1 },
+  },
+} as const;
+
 function application(fail: (cause: unknown) => void): Application<Context> {
   const failed = (cause: unknown) => {
     fail(cause);
@@ -81,20 +91,7 @@ function application(fail: (cause: unknown) => void): Application<Context> {
   const usage = (cause: unknown) => failed(usageError(cause));
   return buildApplication(routes(), {
     name: "pln",
-    scanner: {
-      caseStyle: "original",
-      allowArgumentEscapeSequence: true,
-      // Damerau-Levenshtein: two slips of the finger, no guesses.
-      distanceOptions: {
-        threshold: 2,
-        weights: {
-          insertion: 1,
-          deletion: 1,
-          substitution: 1,
-          transposition: 1,
-        },
-      },
-    },
+    scanner,
     localization: {
       text: {
         ...text_en,
