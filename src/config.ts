@@ -33,15 +33,18 @@ import { type Disk, DiskError, type LogLevel, logLevels } from "./ports/mod.ts";
 /** Where the file lies in the directory. */
 export const configPath = "config.yaml";
 
-type Values = {
+/** By key, as the file holds them; "off" is no value but its absence. */
+export type SettingValues = {
   readonly "name": string;
   readonly "http": number;
   readonly "static-http": number;
   readonly "log-level": LogLevel;
 };
 
-export type SettingKey = keyof Values;
+/** As config.yaml, flags and "pln set" spell it. */
+export type SettingKey = keyof SettingValues;
 
+/** In the order in which people see them. */
 export const settingKeys = [
   "name",
   "http",
@@ -50,7 +53,7 @@ export const settingKeys = [
 ] as const;
 
 /** What config.yaml says; a key that it leaves out is absent. */
-export type ConfigFile = Partial<Values>;
+export type ConfigFile = Partial<SettingValues>;
 
 /** What the daemon runs with; a port that is off is absent. */
 export type Settings = {
@@ -60,16 +63,19 @@ export type Settings = {
   readonly logLevel: LogLevel;
 };
 
+/** The strongest first. */
 export type Origin = "flag" | "environment" | "file" | "default";
 
+/** Every key is there, whether it was set or not. */
 export type EffectiveSettings = {
   readonly [Key in SettingKey]: {
     /** Undefined: off. */
-    readonly value: Values[Key] | undefined;
+    readonly value: SettingValues[Key] | undefined;
     readonly origin: Origin;
   };
 };
 
+/** `hostname` becomes the name when nothing else gives one. */
 export type SettingSources = {
   /** As typed; "off" switches a port off. */
   readonly flags: Readonly<Partial<Record<SettingKey, string | undefined>>>;
@@ -96,6 +102,7 @@ const fileShape = s.object({
   "log-level": s.optional(s.picklist(logLevels, levelRule)),
 }) as Shape<ConfigFile>;
 
+/** Exact: no other case and no underscores. */
 export function isSettingKey(text: string): text is SettingKey {
   return settingKeys.some((key) => key === text);
 }
@@ -115,7 +122,11 @@ export async function readConfigText(disk: Disk): Promise<string> {
   }
 }
 
-/** @throws {InputError} Naming the first line that is not UTF-8 text. */
+/**
+ * The encoding only; `parseConfig` checks what it says.
+ *
+ * @throws {InputError} Naming the first line that is not UTF-8 text.
+ */
 export function configText(bytes: Uint8Array): string {
   const text = utf8Text(bytes) ?? utf8TextLossy(bytes);
   const bad = utf8Text(bytes) === undefined
@@ -125,7 +136,11 @@ export function configText(bytes: Uint8Array): string {
   throw fault(lineAt(text, bad), "the file must be UTF-8 text without NUL");
 }
 
-/** @throws {InputError} "config.yaml:LINE: what is wrong". */
+/**
+ * An empty text is valid and sets nothing.
+ *
+ * @throws {InputError} "config.yaml:LINE: what is wrong".
+ */
 export function parseConfig(text: string): ConfigFile {
   if (utf8(text).length > limits.configBytesMax) {
     throw fault(1, `the file is over ${limits.configBytesMax} bytes`);
@@ -157,7 +172,7 @@ export function parseConfig(text: string): ConfigFile {
 export function setKey<Key extends SettingKey>(
   text: string,
   key: Key,
-  { value }: { readonly value: Values[Key] },
+  { value }: { readonly value: SettingValues[Key] },
 ): string {
   const wanted = { ...parseConfig(text), [key]: value };
   const entry = outline(text).entries.find((one) => one.key === key);
@@ -187,7 +202,7 @@ export function parseSetting<Key extends SettingKey>(
   key: Key,
   text: string,
   { label }: { readonly label: string },
-): Values[Key] | undefined {
+): SettingValues[Key] | undefined {
   const isPort = key === "http" || key === "static-http";
   if (isPort && text === "off") return undefined;
   const value = isPort && /^\d{1,6}$/.test(text) ? Number(text) : text;
@@ -220,7 +235,10 @@ export function settingVariable(key: SettingKey): string {
  * @throws {InputError} A flag or a variable is malformed.
  */
 export function effectiveSettings(sources: SettingSources): EffectiveSettings {
-  const of = <Key extends SettingKey>(key: Key, ifNone?: Values[Key]) => {
+  const of = <Key extends SettingKey>(
+    key: Key,
+    ifNone?: SettingValues[Key],
+  ) => {
     const flag = sources.flags[key];
     if (flag !== undefined) {
       const value = parseSetting(key, flag, { label: `--${key}` });
@@ -244,6 +262,7 @@ export function effectiveSettings(sources: SettingSources): EffectiveSettings {
   };
 }
 
+/** What is left when nobody asks for origins. */
 export function settingsOf(effective: EffectiveSettings): Settings {
   return {
     name: effective.name.value ?? "node",

@@ -32,6 +32,7 @@ import {
 } from "./node.ts";
 import { version } from "./version.ts";
 
+/** `disk` is the daemon's directory; its lock is not yet taken. */
 export type DaemonNeeds = Ports & {
   /** Resident memory of this process. */
   residentBytes(): number;
@@ -43,6 +44,7 @@ export type DaemonNeeds = Ports & {
   sweepDirectory(): Promise<number>;
 };
 
+/** `socketPath` has less than `socketPathBytesMax` bytes. */
 export type DaemonConfig = {
   readonly socketPath: string;
   readonly processId: number;
@@ -51,6 +53,7 @@ export type DaemonConfig = {
   readonly reloadSettings: () => Promise<Settings>;
 };
 
+/** Start and end, as the process and its daemon tell each other. */
 export type DaemonHooks = {
   /** The control API answers; called once. */
   onReady(): void;

@@ -48,6 +48,7 @@ export {
   renewOwnMember,
 } from "./identity/mod.ts";
 
+/** `name` is for people; several nodes may have it. */
 export type NodeConfig = {
   readonly identity: NodeIdentity;
   readonly name: string;
@@ -59,11 +60,13 @@ export type SeedOptions = {
   readonly timeoutMs?: number | undefined;
 };
 
+/** `replaces` is undefined when the name was free. */
 export type PublishedFacts = ModuleFacts & {
   readonly digest: Digest;
   readonly replaces: Digest | undefined;
 };
 
+/** In this node's own name: it fills the caller in. */
 export type LocalCall = Omit<CallRequest, "caller">;
 
 /** Opens the node of `ports.disk`. Disposing it drains nothing: do it first. */
@@ -77,8 +80,14 @@ export async function openNode(
   return new Node(ports, config, { state, scope: scope.move() });
 }
 
+/**
+ * One a directory, under its lock. Changes after disposal began throw
+ * {ClosedError}.
+ */
 export class Node implements AsyncDisposable {
+  /** As it was opened with: a certificate renewed since is not in it. */
   readonly identity: NodeIdentity;
+  /** Of the start; a new one needs a restart. */
   readonly name: string;
   readonly #ports: Ports;
   readonly #state: OwnerState;
@@ -94,6 +103,7 @@ export class Node implements AsyncDisposable {
   #isClosed = false;
   #seeds: ReadonlyMap<string, PublishedSeed> = new Map();
 
+  /** For `openNode`; takes `parts` over and disposes them. */
   constructor(
     ports: Ports,
     config: NodeConfig,
@@ -120,14 +130,17 @@ export class Node implements AsyncDisposable {
     this.#scope.use(this.#state.onChange((view) => this.#adopt(view)));
   }
 
+  /** Of this moment; it never changes, so read it again. */
   get view(): View {
     return this.#state.view();
   }
 
+  /** Of this moment; `fault` is set while writes fail. */
   stateReport(): StateReport {
     return this.#state.report();
   }
 
+  /** `abandoned` are those that a runaway call cost, since the start. */
   get threadCounts(): { readonly running: number; readonly abandoned: number } {
     return this.#pool.threadCounts;
   }
@@ -211,7 +224,11 @@ export class Node implements AsyncDisposable {
     }
   }
 
-  /** @throws {NotFoundError} There is no such seed. */
+  /**
+   * Durable when it resolves; its counts start anew.
+   *
+   * @throws {NotFoundError} There is no such seed.
+   */
   async unpublishSeed(name: string): Promise<void> {
     await this.#change(async () => {
       if (!this.view.seeds.has(name)) {
@@ -234,6 +251,7 @@ export class Node implements AsyncDisposable {
     return this.#calls.call(target, input, { ...call, caller });
   }
 
+  /** Gives lost state records up for good; harmless when none are. */
   acceptLoss(): Promise<void> {
     return this.#state.acceptLoss();
   }

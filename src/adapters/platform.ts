@@ -61,19 +61,29 @@ async function openDaemonPorts(
   { directory, logLevel, echo }: DaemonPortsOptions,
   { mainUrl }: PlatformOptions,
 ) {
-  const [clocks, disks, durable, logs, files, streams, random, ...more] =
-    await Promise.all([
-      import("./clock.ts"),
-      import("./disk.ts"),
-      import("./disk_durable.ts"),
-      import("./log.ts"),
-      import("./log_file.ts"),
-      import("./log_stderr.ts"),
-      import("./random.ts"),
-      import("./sandbox.ts"),
-      import("./signer.ts"),
-      import("./web.ts"),
-    ]);
+  const [
+    clocks,
+    crashes,
+    disks,
+    durable,
+    logs,
+    files,
+    streams,
+    random,
+    ...more
+  ] = await Promise.all([
+    import("./clock.ts"),
+    import("./crash.ts"),
+    import("./disk.ts"),
+    import("./disk_durable.ts"),
+    import("./log.ts"),
+    import("./log_file.ts"),
+    import("./log_stderr.ts"),
+    import("./random.ts"),
+    import("./sandbox.ts"),
+    import("./signer.ts"),
+    import("./web.ts"),
+  ]);
   const [sandbox, signer, web] = more;
   const clock = clocks.openClock();
   const disk = disks.openDisk(directory);
@@ -83,8 +93,10 @@ async function openDaemonPorts(
     sinks.push(streams.openLogStderr({ clock, format: echo }));
   }
   const log = scope.use(logs.openLog({ level: logLevel, sinks, clock }));
+  const { crashed } = scope.use(crashes.watchCrashes(log));
   return {
     clock,
+    crashed,
     disk,
     log,
     random: random.openRandom(),

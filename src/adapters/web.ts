@@ -63,13 +63,7 @@ class DenoWeb implements Web, AsyncDisposable {
 
   /** The URL's host gives way to the address; the Host header keeps it. */
   async request(address: WebAddress, request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    url.protocol = "http:";
-    // Deno 2.9.6 looks a name up even on the way to a unix socket, on threads
-    // that file operations then wait for.
-    url.host = address.type === "tcp" ? hostOf(address) : "127.0.0.1:80";
-    const sent = new Request(url, request);
-    sent.headers.set("host", new URL(request.url).host);
+    const sent = addressed(request, address);
     try {
       return await this.#fetch(address, sent);
     } catch (cause) {
@@ -163,6 +157,22 @@ class DenoWeb implements Web, AsyncDisposable {
     this.#clients.set(path, client);
     return client;
   }
+}
+
+/**
+ * The request with the address in its URL. Deno 2.9.6 looks a name up even on
+ * the way to a unix socket, on threads that file operations then wait for.
+ */
+function addressed(request: Request, address: WebAddress): Request {
+  const host = address.type === "tcp" ? hostOf(address) : "127.0.0.1";
+  if (request.url.startsWith(`http://${host}/`)) return request;
+  const url = new URL(request.url);
+  const named = request.headers.get("host") ?? url.host;
+  url.protocol = "http:";
+  url.host = host;
+  const sent = new Request(url, request);
+  sent.headers.set("host", named);
+  return sent;
 }
 
 /** How long disposal waits, after a drain began, for bodies under way. */

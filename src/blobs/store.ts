@@ -17,6 +17,7 @@ import {
 } from "../kernel/mod.ts";
 import { DiskError, type Ports } from "../ports/mod.ts";
 
+/** `signer` only hashes here. */
 export type ContentStoreNeeds = Pick<Ports, "disk" | "signer">;
 
 const folder = "store";
@@ -24,6 +25,7 @@ const prefixForm = /^[0-9a-f]{2}$/;
 /** Format mark, so that a later form of object is told apart. */
 const header = utf8("PLNOBJ1\n");
 
+/** One a directory, under its lock; holds nothing to dispose. */
 export class ContentStore {
   readonly #needs: ContentStoreNeeds;
   /**
@@ -33,10 +35,12 @@ export class ContentStore {
    */
   readonly #durable = new Set<Digest>();
 
+  /** Touches no file: the first `put` makes the folder. */
   constructor(needs: ContentStoreNeeds) {
     this.#needs = needs;
   }
 
+  /** Hashes on this thread; says nothing of what is stored. */
   digest(bytes: Uint8Array): Digest {
     return digestOf(this.#needs.signer.sha256(bytes));
   }

@@ -14,6 +14,7 @@ import type {
 import type { DaemonNeeds } from "../daemon.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** `directory` is absolute; all that the daemon keeps lies in it. */
 export type DaemonPortsOptions = {
   readonly directory: string;
   readonly logLevel: LogLevel;
@@ -21,19 +22,31 @@ export type DaemonPortsOptions = {
   readonly echo: "none" | "json" | "text";
 };
 
+/** What a daemon runs on; `crashed` rejects when a bug went uncaught. */
+export type DaemonPorts = DaemonNeeds & AsyncDisposable & {
+  readonly crashed: Promise<never>;
+};
+
+/** Ports that open only when asked for; what opens disposable, dispose. */
 export interface Platform {
+  /** The one part that every command gets opened. */
   readonly terminal: Terminal;
   /** This program's own executable when it was compiled into one. */
   readonly executable: string | undefined;
   /** Undefined when it may not be asked. */
   hostname(): string | undefined;
+  /** Of this process: its start is arbitrary. */
   openClock(): Promise<Clock>;
+  /** `root` is absolute and need not exist: opening touches no file. */
   openDisk(root: string): Promise<Disk>;
+  /** Cryptographic, for keys. */
   openRandom(): Promise<Random>;
+  /** Keys of one signer work with every other of this process. */
   openSigner(): Promise<Signer>;
+  /** For requests: it serves nothing. */
   openWeb(): Promise<Web & AsyncDisposable>;
   /** Disposing flushes the log. */
   openDaemonPorts(
     options: DaemonPortsOptions,
-  ): Promise<DaemonNeeds & AsyncDisposable>;
+  ): Promise<DaemonPorts>;
 }

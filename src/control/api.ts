@@ -11,6 +11,7 @@ export const controlHost = "pln";
 /** Response header with the daemon's version. */
 export const versionHeader = "pln-version";
 
+/** Names follow as further parts, each URL-encoded. */
 export const apiPaths = {
   status: "/v1/status",
   seeds: "/v1/seeds",
@@ -29,10 +30,12 @@ const outcomes = {
   "unreachable": 503,
 } as const satisfies Record<Outcome, number>;
 
+/** 400 to 503; the client goes by the report in the body. */
 export function httpStatusOf(outcome: Outcome): number {
   return outcomes[outcome];
 }
 
+/** Takes codes that only a later daemon knows. */
 export const errorReportShape: Shape<ErrorReport> = s.object({
   code: s.pipe(s.string(), s.regex(/^PLN_[A-Z_]+$/)) as Shape<`PLN_${string}`>,
   kind: s.picklist(["input", "peer", "local"]),
@@ -57,11 +60,15 @@ export type SeedRequest = {
   readonly timeoutMs?: number | undefined;
 };
 
+/** Strict: an option the daemon does not know is refused. */
 export const seedRequestShape: Shape<SeedRequest> = s.strictObject({
   config: s.record(s.string(), s.string()),
   timeoutMs: s.optional(milliseconds),
 });
 
+/**
+ * Answered when the seed is durable; `replaces` is undefined for a new name.
+ */
 export type SeedPublished = {
   readonly name: string;
   readonly digest: string;
@@ -71,6 +78,7 @@ export type SeedPublished = {
   readonly replaces?: string | undefined;
 };
 
+/** Lenient: members of a later daemon are left out. */
 export const seedPublishedShape: Shape<SeedPublished> = s.object({
   name: text,
   digest: text,
@@ -85,6 +93,7 @@ export type CallOptions = {
   readonly retries?: number | undefined;
 };
 
+/** Counts are of this node since its daemon started. */
 export type SeedStatus = {
   readonly name: string;
   readonly owner: string;
@@ -119,8 +128,10 @@ const seedStatusShape = s.object({
   p99Ms: s.optional(s.number()),
 });
 
+/** What an operator has to act on; `hint` says how, if that is known. */
 export type Alarm = { readonly message: string; readonly hint?: string };
 
+/** `certificateNotAfterMs` is wall clock; `upMs` is a duration. */
 export type NodeStatus = {
   readonly peer: string;
   readonly name: string;
@@ -135,6 +146,7 @@ export type NodeStatus = {
   readonly residentBytes: number;
 };
 
+/** What `pln status --json` prints; `listeners` are ports by setting. */
 export type StatusReport = {
   readonly version: 1;
   readonly node: NodeStatus;
@@ -150,6 +162,7 @@ export type StatusReport = {
   readonly listeners: Readonly<Record<string, number>>;
 };
 
+/** Lenient: members of a later daemon are left out. */
 export const statusShape: Shape<StatusReport> = s.object({
   version: s.literal(1),
   node: s.object({
@@ -183,6 +196,7 @@ export type Reloaded = {
   readonly needRestart: readonly string[];
 };
 
+/** Lenient: members of a later daemon are left out. */
 export const reloadedShape: Shape<Reloaded> = s.object({
   applied: s.array(text),
   needRestart: s.array(text),

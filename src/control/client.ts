@@ -41,11 +41,17 @@ type RequestParts = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/**
+ * Every method throws {ReportedError} when the daemon refuses, and
+ * {UnreachableError} without a daemon or when it goes away; holds nothing to
+ * dispose.
+ */
 export class ControlClient {
   readonly #web: Pick<Web, "request">;
   readonly #socketPath: string;
   #daemonVersion: string | undefined;
 
+  /** Connects only when something is asked. */
   constructor(web: Pick<Web, "request">, socketPath: string) {
     this.#web = web;
     this.#socketPath = socketPath;
@@ -56,10 +62,12 @@ export class ControlClient {
     return this.#daemonVersion;
   }
 
+  /** `signal` gives up waiting; its reason is thrown. */
   status(signal?: AbortSignal): Promise<StatusReport> {
     return this.#json(["GET", apiPaths.status], statusShape, { signal });
   }
 
+  /** Resolves when the seed is durable; replaces what had the name. */
   publishSeed(
     name: string,
     module: Bytes,
@@ -71,6 +79,7 @@ export class ControlClient {
     });
   }
 
+  /** Resolves when it is durable; PLN_NOT_FOUND without such a seed. */
   async unpublishSeed(name: string): Promise<void> {
     await this.#json(["DELETE", apiPaths.seeds, name], anything);
   }
@@ -91,14 +100,17 @@ export class ControlClient {
     return await this.#read(answer, signal);
   }
 
+  /** Reads config.yaml again; one with a fault changes nothing. */
   reload(): Promise<Reloaded> {
     return this.#json(["POST", apiPaths.reload], reloadedShape);
   }
 
+  /** Gives lost state records up for good; harmless when none are. */
   async acceptLoss(): Promise<void> {
     await this.#json(["POST", apiPaths.recover], anything);
   }
 
+  /** Resolves when the daemon agreed: it ends within 10 s after. */
   async shutdown(): Promise<void> {
     await this.#json(["POST", apiPaths.shutdown], anything);
   }
@@ -120,13 +132,9 @@ export class ControlClient {
 
   async #send(route: Route, parts: RequestParts): Promise<Response> {
     const [method, prefix, ...names] = route;
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(parts.query ?? {})) {
-      if (value !== undefined) query.set(name, String(value));
-    }
-    const url = `http://${controlHost}${prefix}` +
+    const url = `http://127.0.0.1${prefix}` +
       names.map((name) => `/${pathPart(name)}`).join("") +
-      (query.size === 0 ? "" : `?${query}`);
+      queryText(parts.query ?? {});
     if (url.length > limits.controlRequestBytesMax) {
       throw new LimitError(
         `A request may have ${limits.controlRequestBytesMax} characters ` +
@@ -134,8 +142,10 @@ export class ControlClient {
         { hint: "Use shorter names, or less configuration" },
       );
     }
+    // The address in the URL saves the web port from writing it anew.
     const request = new Request(url, {
       method,
+      headers: { host: controlHost },
       ...(parts.body === undefined ? {} : { body: parts.body }),
       ...(parts.signal === undefined ? {} : { signal: parts.signal }),
     });
@@ -194,4 +204,11 @@ function jsonOf(text: string): unknown {
     if (cause instanceof SyntaxError) return undefined;
     throw cause;
   }
+}
+
+function queryText(query: NonNullable<RequestParts["query"]>): string {
+  const pairs = Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
 }

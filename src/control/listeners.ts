@@ -16,6 +16,7 @@ export type ListenerPlan = {
   readonly handle: WebHandler;
 };
 
+/** Disposing cuts requests under way off: `drain` first. */
 export class Listeners implements AsyncDisposable {
   readonly #needs: ListenersNeeds;
   readonly #servers = new Map<string, WebServer>();
@@ -24,10 +25,12 @@ export class Listeners implements AsyncDisposable {
   readonly #changes = new Sequence();
   #isClosed = false;
 
+  /** Opens nothing: `apply` does. */
   constructor(needs: ListenersNeeds) {
     this.#needs = needs;
   }
 
+  /** One for each listener that is not as its plan wants it. */
   get alarms(): readonly Alarm[] {
     return [...this.#alarms.values()];
   }
@@ -81,6 +84,7 @@ export class Listeners implements AsyncDisposable {
     await Promise.all([...this.#servers.values()].map((one) => one.drain()));
   }
 
+  /** Ends the change under way first; harmless twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#changes.run(async () => {

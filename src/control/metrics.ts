@@ -12,8 +12,10 @@ type Metric = {
   readonly samples: readonly Sample[];
 };
 
+/** The content type that scrapers choose their parser by. */
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
+/** Seconds and bytes throughout; a metric without samples is left out. */
 export function renderMetrics(report: StatusReport): string {
   const { node, seeds, state, threads } = report;
   const perSeed = (value: (seed: (typeof seeds)[number]) => number) =>

@@ -4,6 +4,10 @@
 
 export * from "./api.ts";
 export * from "./client.ts";
-export { Listeners } from "./listeners.ts";
+export {
+  type ListenerPlan,
+  Listeners,
+  type ListenersNeeds,
+} from "./listeners.ts";
 export { metricsContentType, renderMetrics } from "./metrics.ts";
 export * from "./server.ts";

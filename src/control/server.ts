@@ -31,24 +31,34 @@ import { readBytes } from "./body.ts";
 
 /** What the API needs from the daemon; each may throw PlnErrors. */
 export interface ControlHandlers {
+  /** Sent with every answer, refusals included. */
   readonly version: string;
+  /** Synchronous: it delays every call under way. */
   status(): StatusReport;
+  /** Resolves when the seed is durable. @throws {SeedError} Unfit to run. */
   publishSeed(
     name: string,
     module: Bytes,
     request: SeedRequest,
   ): Promise<SeedPublished>;
+  /** Resolves when it is durable. @throws {NotFoundError} No such seed. */
   unpublishSeed(name: string): Promise<void>;
+  /** Raw output. Defaults for what `options` leaves out are its own. */
   call(target: CallTarget, input: Bytes, options: CallRun): Promise<Bytes>;
+  /** All or nothing. @throws {InputError} Naming the line of config.yaml. */
   reload(): Promise<Reloaded>;
+  /** Harmless when nothing was lost. @throws {DiskError} Safe to retry. */
   acceptLoss(): Promise<void>;
   /** Starts a shutdown; the daemon ends after the response has left. */
   shutdown(): void;
 }
 
+/** As the client spelled them; neither is checked yet. */
 export type CallTarget = { readonly seed: string; readonly function: string };
+/** `signal` aborts when the client goes away. */
 export type CallRun = CallOptions & { readonly signal: AbortSignal };
 
+/** `log` gets bugs only: refusals go to the client. */
 export type ControlServerNeeds = {
   readonly log: Log;
   readonly handlers: ControlHandlers;
@@ -60,11 +70,13 @@ export class ControlServer {
   readonly #handlers: ControlHandlers;
   #underWay = 0;
 
+  /** Listens nowhere: a server of the web port calls `handle`. */
   constructor(needs: ControlServerNeeds) {
     this.#log = needs.log;
     this.#handlers = needs.handlers;
   }
 
+  /** Every failure becomes a status and an error report. */
   async handle(request: Request): Promise<Response> {
     this.#underWay++;
     try {

@@ -40,7 +40,11 @@ export class CredentialError extends PlnError {
   /** Exit code 4. */
   override readonly outcome = "permission";
 
-  /** @param check Which check refused. */
+  /**
+   * The message names what was refused; `check` is for programs.
+   *
+   * @param check Which check refused.
+   */
   constructor(
     readonly check: CredentialCheck,
     message: string,

@@ -4,6 +4,7 @@
 
 /** A broken invariant of this program. */
 export class AssertionError extends Error {
+  /** A literal, so that bundling cannot change it. */
   override readonly name = "AssertionError";
 }
 

@@ -12,8 +12,10 @@ const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** A byte string whose buffer is not shared between threads. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Safe to share: there is nothing in it to change. */
 export const emptyBytes: Bytes = new Uint8Array(0);
 
+/** Lone surrogates become U+FFFD; refuse them before where that matters. */
 export function utf8(text: string): Bytes {
   return encoder.encode(text);
 }
@@ -33,6 +35,7 @@ export function utf8TextLossy(bytes: Uint8Array): string {
   return lossyDecoder.decode(bytes);
 }
 
+/** A copy, also of a single part. */
 export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -54,6 +57,7 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return true;
 }
 
+/** Lower case, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
   return bytes.toHex();
 }
@@ -64,6 +68,7 @@ export function fromHex(text: string): Bytes | undefined {
   return Uint8Array.fromHex(text);
 }
 
+/** With padding; the alphabet with `+` and `/` (RFC 4648 section 4). */
 export function toBase64(bytes: Uint8Array): string {
   return bytes.toBase64();
 }

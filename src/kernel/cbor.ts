@@ -28,6 +28,8 @@ export function encodeCbor(value: CborValue): Bytes {
 }
 
 /**
+ * One whole message; maps come back as Map.
+ *
  * @param options.bytesMax Larger input is refused unread.
  * @throws {InputError} Too large, malformed, nested deeper than 64, or not the
  * deterministic encoding of its value.

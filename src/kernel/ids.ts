@@ -7,7 +7,8 @@ import { InputError } from "./errors.ts";
 import { assert } from "./assert.ts";
 
 declare const brand: unique symbol;
-type Branded<Name extends string> = string & { readonly [brand]: Name };
+/** Told apart by the compiler only: at run time it is a string. */
+export type Branded<Name extends string> = string & { readonly [brand]: Name };
 
 /** An Ed25519 public key: 64 lower-case hex digits. */
 export type PeerId = Branded<"PeerId">;
@@ -23,23 +24,31 @@ function fromKey(bytes: Uint8Array): string {
   return toHex(bytes);
 }
 
+/** Asserts 32 bytes; whether they are a usable key is not checked. */
 export function peerIdOf(publicKey: Uint8Array): PeerId {
   return fromKey(publicKey) as PeerId;
 }
 
+/** Asserts 32 bytes: the hash, not the content. */
 export function digestOf(sha256: Uint8Array): Digest {
   return fromKey(sha256) as Digest;
 }
 
+/** Asserts 32 bytes: the hash of the root's public key, not the key. */
 export function clusterIdOf(sha256: Uint8Array): ClusterId {
   return fromKey(sha256) as ClusterId;
 }
 
+/** Exactly 64 digits; upper case is refused, not repaired. */
 export function isDigest(text: string): text is Digest {
   return hex64.test(text);
 }
 
-/** @throws {InputError} Not 64 lower-case hex digits. */
+/**
+ * The whole id only: prefixes are for people, and resolved before.
+ *
+ * @throws {InputError} Not 64 lower-case hex digits.
+ */
 export function parsePeerId(text: string): PeerId {
   if (!hex64.test(text)) {
     throw new InputError("A peer id has 64 lower-case hex digits");
@@ -47,7 +56,11 @@ export function parsePeerId(text: string): PeerId {
   return text as PeerId;
 }
 
-/** @throws {InputError} Not 64 lower-case hex digits. */
+/**
+ * The whole digest only, in lower case.
+ *
+ * @throws {InputError} Not 64 lower-case hex digits.
+ */
 export function parseDigest(text: string): Digest {
   if (!isDigest(text)) {
     throw new InputError("A digest has 64 lower-case hex digits");

@@ -6,6 +6,7 @@ import canonicalize from "canonicalize";
 import { InputError } from "./errors.ts";
 import { assert } from "./assert.ts";
 
+/** Not yet checked for depth and well-formed text: see `jsonFault`. */
 export type JsonValue =
   | string
   | number
@@ -23,6 +24,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
+ * Takes any size and depth: bound the text before, the value after.
+ *
  * @param what What the text is, for the message.
  * @throws {InputError} Not JSON.
  */

@@ -4,9 +4,12 @@
 
 import { ClosedError } from "./errors.ts";
 
+/** Must end soon after `signal` aborts: disposal waits for it. */
 export type Task = (signal: AbortSignal) => Promise<void>;
+/** Gets what a task threw before its scope closed. Must not throw. */
 export type FailureHandler = (task: string, cause: unknown) => void;
 
+/** Whoever opens one disposes it, or hands it on. */
 export class Scope implements AsyncDisposable {
   readonly #resources = new AsyncDisposableStack();
   readonly #abort = new AbortController();
@@ -14,6 +17,7 @@ export class Scope implements AsyncDisposable {
   readonly #onFailure: FailureHandler;
   #nextTask = 0;
 
+  /** `onFailure` hears of each task that throws; the scope goes on. */
   constructor(onFailure: FailureHandler) {
     this.#onFailure = onFailure;
   }
@@ -23,10 +27,12 @@ export class Scope implements AsyncDisposable {
     return this.#abort.signal;
   }
 
+  /** True from the start of disposal on; `spawn` then throws. */
   get isClosed(): boolean {
     return this.#abort.signal.aborted;
   }
 
+  /** Disposed with the scope: after the tasks, the newest resource first. */
   use<T extends Disposable | AsyncDisposable>(resource: T): T {
     return this.#resources.use(resource);
   }
@@ -54,6 +60,7 @@ export class Scope implements AsyncDisposable {
     this.#tasks.set(id, run());
   }
 
+  /** Waits for all tasks, however long they take; harmless twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort(new ClosedError("Closing"));
     await Promise.all(this.#tasks.values());

@@ -5,6 +5,7 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Maxima are inclusive. Nodes must agree on those of wire and state. */
 export const limits = {
   // Names and ids
   nameCharactersMax: 63, // one DNS label (RFC 1035), so that names route

@@ -18,5 +18,6 @@ export * from "./spelling.ts";
 export * from "./time.ts";
 export * from "./timers.ts";
 export * from "./uniform.ts";
+/** Builders of shapes, under valibot's names, and their parsers. */
 export * as shape from "./shape.ts";
-export type { Shape, Shaped, ShapeFault } from "./shape.ts";
+export type { Shape, ShapeFault } from "./shape.ts";

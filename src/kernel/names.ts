@@ -23,11 +23,14 @@ function nameFault(text: string): string | undefined {
   return undefined;
 }
 
+/** Whether `parseName` would take it. */
 export function isName(text: string): boolean {
   return nameFault(text) === undefined;
 }
 
 /**
+ * The name unchanged: nothing is trimmed or lower-cased.
+ *
  * @param what What is named, for the message: "seed", "node".
  * @throws {InputError} With the rule that `text` breaks.
  */

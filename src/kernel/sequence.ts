@@ -2,6 +2,7 @@
 // fails its own caller and nobody else. For changes that read, decide and then
 // write, and must not interleave.
 
+/** Unbounded: its owner limits how many tasks wait. */
 export class Sequence {
   #last: Promise<unknown> = Promise.resolve();
 

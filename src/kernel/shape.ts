@@ -28,9 +28,9 @@ export {
   union,
   unknown,
 } from "valibot";
-export type { InferOutput as Shaped } from "valibot";
 
-export type Shape<T> = v.GenericSchema<unknown, T>;
+/** What a foreign value must be to be used as a T. */
+export type Shape<T> = import("valibot").GenericSchema<unknown, T>;
 
 /** One fault: which member, and what is wrong with it. */
 export type ShapeFault = { readonly path: string; readonly message: string };
@@ -51,6 +51,8 @@ export function checkShape<T>(
 }
 
 /**
+ * The value as its shape types it; defaults are filled in.
+ *
  * @param options.what What is parsed, for the message.
  * @throws {InputError} Naming the first member that does not fit.
  */

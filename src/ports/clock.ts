@@ -2,6 +2,7 @@
 // people and certificates, and timers. Production uses the machine's clocks,
 // the simulator a virtual one. Nothing may order events by the wall clock.
 
+/** Of one machine: `nowMs` of two machines do not compare. */
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary start; never goes back. */
   nowMs(): number;

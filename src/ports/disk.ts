@@ -10,6 +10,7 @@ import {
   type PlnErrorOptions,
 } from "../kernel/mod.ts";
 
+/** Alike on every system; "io" is whatever fits no other. */
 export type DiskFault =
   | "not-found"
   | "exists"
@@ -41,10 +42,14 @@ const hints: Readonly<Record<DiskFault, string | undefined>> = {
 
 /** The file system refused; nothing was acknowledged. */
 export class DiskError extends PlnError {
+  /** One code for all: `fault` tells them apart. */
   readonly code = "PLN_DISK";
+  /** This machine's disk; no peer can cause it. */
   readonly kind: ErrorKind = "local";
+  /** Exit code 3 when missing, 4 when not allowed, else 1. */
   override readonly outcome: Outcome;
 
+  /** Hints by the fault unless `options` brings a hint. */
   constructor(
     readonly fault: DiskFault,
     message: string,
@@ -82,11 +87,13 @@ export function diskFileParts(path: string): readonly string[] {
   return parts;
 }
 
+/** `name` is the last part only; "other" is a device, socket or the like. */
 export type DiskEntry = {
   readonly name: string;
   readonly type: "file" | "directory" | "other";
 };
 
+/** Of what a link leads to, not of the link. */
 export type DiskStat = {
   readonly type: DiskEntry["type"];
   readonly sizeBytes: number;
@@ -96,11 +103,13 @@ export type DiskStat = {
 
 /** A file that only grows. One writer; calls do not overlap. */
 export interface AppendFile extends AsyncDisposable {
+  /** What the system took, a torn end included. */
   readonly sizeBytes: number;
   /** A failed append may leave a torn end: `truncate` to the size before. */
   append(bytes: Uint8Array): Promise<void>;
   /** Makes all appended bytes durable (fdatasync). */
   sync(): Promise<void>;
+  /** To at most the present size; durable only after `sync`. */
   truncate(sizeBytes: number): Promise<void>;
 }
 
@@ -129,6 +138,7 @@ export interface Disk {
    * what they lead to; half-written files of a crash are hidden.
    */
   list(path: string): Promise<readonly DiskEntry[]>;
+  /** Undefined when nothing is there. */
   stat(path: string): Promise<DiskStat | undefined>;
   /** With parents; harmless when it is there; "" is the root. Mode 0700. */
   makeDirectory(path: string): Promise<void>;

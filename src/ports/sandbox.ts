@@ -22,7 +22,9 @@ export interface SandboxThread {
 
 /** The end inside a thread, with the little a guest may see of the world. */
 export interface ThreadScope {
+  /** To the thread's starter. `transfer` moves buffers, not copies them. */
   post(message: ThreadMessage, transfer?: readonly ArrayBuffer[]): void;
+  /** Set once, soon after the start: until then messages are kept. */
   onMessage(handle: (message: ThreadMessage) => void): void;
   /** Monotonic milliseconds of this thread. */
   nowMs(): number;
@@ -34,6 +36,7 @@ export interface ThreadScope {
   after(delayMs: number, run: () => void): void;
 }
 
+/** Nobody but its starter ends a thread: call `terminate`. */
 export interface Sandbox {
   /** Processor cores of the machine, at least 1. */
   readonly cores: number;

@@ -10,6 +10,7 @@ export interface PrivateKey {
   exportPkcs8(): Uint8Array<ArrayBuffer>;
 }
 
+/** A key works only with the adapter that made it; others assert. */
 export interface Signer {
   /** 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
@@ -19,6 +20,7 @@ export interface Signer {
   importPkcs8(der: Uint8Array): PrivateKey | undefined;
   /** 64 bytes. */
   sign(key: PrivateKey, message: Uint8Array): Uint8Array<ArrayBuffer>;
+  /** False, never an exception, for malformed keys and signatures too. */
   verify(
     publicKey: Uint8Array,
     message: Uint8Array,

@@ -4,7 +4,9 @@
 
 import type { NetworkAddress } from "./network.ts";
 
+/** One reader and one writer; disposing drops what was not read. */
 export interface TcpConnection extends AsyncDisposable {
+  /** The other end, as this machine sees it. */
   readonly remote: NetworkAddress;
   /** The next bytes; undefined at the peer's end of stream. */
   read(): Promise<Uint8Array | undefined>;
@@ -16,14 +18,22 @@ export interface TcpConnection extends AsyncDisposable {
   reset(): void;
 }
 
+/** Disposing resets who still waits; connections taken live on. */
 export interface TcpListener extends AsyncDisposable {
+  /** With the port that the system chose. */
   readonly local: NetworkAddress;
   /** Ends when the listener is disposed. */
   incoming(): AsyncIterable<TcpConnection>;
 }
 
+/** Datagrams may be lost, doubled or out of order. */
 export interface UdpSocket extends AsyncDisposable {
+  /** With the port that the system chose. */
   readonly local: NetworkAddress;
+  /**
+   * The system took it: no promise that it arrives. @throws {LimitError} Too
+   * long.
+   */
   send(bytes: Uint8Array, to: NetworkAddress): Promise<void>;
   /** Ends when the socket is disposed. */
   incoming(): AsyncIterable<
@@ -35,7 +45,11 @@ export interface UdpSocket extends AsyncDisposable {
 export interface Sockets {
   /** Port 0 lets the system choose. @throws {ConflictError} Port in use. */
   listenTcp(bind: NetworkAddress): Promise<TcpListener>;
-  /** @throws {UnreachableError} Refused, or no route. */
+  /**
+   * One attempt, without a timeout of its own; safe to retry.
+   *
+   * @throws {UnreachableError} Refused, or no route.
+   */
   connectTcp(to: NetworkAddress): Promise<TcpConnection>;
   /** Port 0 lets the system choose. @throws {ConflictError} Port in use. */
   bindUdp(bind: NetworkAddress): Promise<UdpSocket>;

@@ -2,12 +2,15 @@
 // unix socket. Requests and responses are the Fetch standard's, so a handler
 // is one function that tests and the simulator call directly.
 
+/** `ip` is a literal; TCP port 0 lets the system choose. */
 export type WebAddress =
   | { readonly type: "tcp"; readonly ip: string; readonly port: number }
   | { readonly type: "unix"; readonly path: string };
 
+/** What it throws is logged and becomes a bare 500. */
 export type WebHandler = (request: Request) => Promise<Response>;
 
+/** Disposing cuts requests under way off: `drain` first. */
 export interface WebServer extends AsyncDisposable {
   /** With the port that the system chose. */
   readonly address: WebAddress;
@@ -15,6 +18,7 @@ export interface WebServer extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
+/** Knows no limits of size: handlers and callers count bytes. */
 export interface Web {
   /**
    * Serves `handle`; a unix socket gets mode 0600 before it accepts.
@@ -23,6 +27,10 @@ export interface Web {
    * socket is replaced.
    */
   serve(address: WebAddress, handle: WebHandler): Promise<WebServer>;
-  /** @throws {UnreachableError} Nobody listens there. */
+  /**
+   * `request.signal` aborts it; then its reason is thrown.
+   *
+   * @throws {UnreachableError} Nobody listens there.
+   */
   request(address: WebAddress, request: Request): Promise<Response>;
 }

@@ -30,8 +30,6 @@ type ThreadSeed = {
 const kernelsKept = 64;
 /** Answers leave at least this often while a batch of calls runs. */
 const flushEveryMs = 1;
-/** Microtask turns after which a call that ended has posted its answer. */
-const settleTurns = 16;
 
 /** Starts the thread's program; called once per thread. */
 export function serveSeedThread(scope: ThreadScope): void {
@@ -61,11 +59,20 @@ class SeedThreadProgram implements GuestHost {
     let lastFlushMs = this.scope.nowMs();
     for (const message of batch) {
       this.#handle(message);
+      // What has started ends or sleeps before the next may start, or a guest
+      // that never returns would take its neighbours' answers with it.
+      while (this.#isAnyAwake) await undefined;
       if (this.scope.nowMs() - lastFlushMs < flushEveryMs) continue;
-      for (let turn = 0; turn < settleTurns; turn++) await undefined;
       this.#flush();
       lastFlushMs = this.scope.nowMs();
     }
+  }
+
+  get #isAnyAwake(): boolean {
+    for (const call of this.#calls.values()) {
+      if (call.waits.size === 0) return true;
+    }
+    return false;
   }
 
   request(

@@ -17,7 +17,7 @@ const graceMs = 500;
 /** As `blockedAfterMs`, for a thread that is not up yet. */
 const startMsMax = 5_000;
 /** Compiling and trying a module of 64 MiB stays below this. */
-const loadMsMax = 20_000;
+const loadMsMax = 10_000;
 
 /** The guest that does not return: one of a call, or one being tried. */
 export type Culprit = { readonly load: Load; readonly isLoading: boolean };

@@ -31,6 +31,7 @@ export class SimClock implements Clock {
   #wallOffsetMs = 0;
   #state: "running" | "frozen" | "killed" = "running";
 
+  /** For `openSimClock`; the name picks where monotonic time starts. */
   constructor(world: World, name: string) {
     this.#world = world;
     // Machines do not agree on monotonic time: code that compares the clocks

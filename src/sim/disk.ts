@@ -12,6 +12,7 @@ import { type DiskMachine, MountedDisk } from "./disk_mount.ts";
 import { DiskTree } from "./disk_tree.ts";
 import type { World } from "./world.ts";
 
+/** What a fault can be about: the port's methods, split into steps. */
 export type DiskOperation =
   | "read"
   | "write"
@@ -26,6 +27,7 @@ export type DiskOperation =
   | "remove"
   | "lock";
 
+/** An unlimited disk that takes no time, unless told. */
 export type SimDiskOptions = {
   /** Of the machine, in the trace and in messages. */
   readonly name?: string;
@@ -35,6 +37,7 @@ export type SimDiskOptions = {
   readonly stepMsMax?: number;
 };
 
+/** Which operations a fault hits; all it fits, unless told. */
 export type FaultOptions = {
   /** Unless told: all that a disk with this fault refuses. */
   readonly operation?: DiskOperation;
@@ -81,9 +84,12 @@ export function openSimDisk(
 
 /** A disk that tests can break. */
 export class SimDisk implements DiskMachine {
+  /** In the trace and in messages. */
   readonly name: string;
+  /** Read it after a crash to see what is left. */
   readonly tree = new DiskTree();
   readonly locks = new Map<string, symbol>();
+  /** Decides what a crash leaves; forked by the disk's name. */
   readonly random: Random;
   readonly #world: World;
   readonly #stepMsMax: number;
@@ -91,6 +97,7 @@ export class SimDisk implements DiskMachine {
   #capacityBytes: number;
   #epoch = 0;
 
+  /** For `openSimDisk`. */
   constructor(world: World, options: SimDiskOptions) {
     this.name = options.name ?? "disk";
     this.random = world.random.fork(`disk ${this.name}`);
@@ -143,6 +150,7 @@ export class SimDisk implements DiskMachine {
     return { [Symbol.dispose]: () => void this.#faults.delete(active) };
   }
 
+  /** From the next write on; what is there already stays. */
   setCapacity(capacityBytes: number): void {
     this.#capacityBytes = capacityBytes;
   }
@@ -154,6 +162,7 @@ export class SimDisk implements DiskMachine {
     node.content.corrupt(offset);
   }
 
+  /** Infinity without a capacity; 0 when it is overfull. */
   freeBytes(): number {
     if (this.#capacityBytes === Infinity) return Infinity;
     return Math.max(0, this.#capacityBytes - this.tree.usedBytes());
@@ -187,6 +196,7 @@ export class SimDisk implements DiskMachine {
     });
   }
 
+  /** The error a program sees; throwing it is the caller's part. */
   refusal(
     fault: DiskFault,
     operation: DiskOperation,

@@ -6,6 +6,7 @@ import { type JsonValue, plainFields } from "../kernel/mod.ts";
 import type { Log, LogFields, LogLevel } from "../ports/mod.ts";
 import type { World } from "./world.ts";
 
+/** `atMs` is virtual milliseconds since the world was opened. */
 export type SimLogRecord = {
   readonly atMs: number;
   readonly level: LogLevel;
@@ -13,6 +14,7 @@ export type SimLogRecord = {
   readonly fields: Readonly<Record<string, JsonValue>>;
 };
 
+/** One a machine: it outlives the machine's processes. */
 export interface SimLog extends Log {
   /** The newest 10,000 at least. */
   readonly records: readonly SimLogRecord[];

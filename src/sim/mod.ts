@@ -28,7 +28,7 @@ export {
   type SimSandboxOptions,
   type ThreadProgram,
 } from "./sandbox.ts";
-export { openSimSockets } from "./sockets.ts";
+export { openSimSockets, type SimSocketsOptions } from "./sockets.ts";
 export { Trace, type TraceFields } from "./trace.ts";
 export { openSimWeb, type SimWebOptions } from "./web.ts";
 export { openWorld, SimulationError, type Turn, World } from "./world.ts";

@@ -24,6 +24,7 @@ import {
 import { openSimWeb } from "./web.ts";
 import type { World } from "./world.ts";
 
+/** `signer` is the real one: the simulator forges no signatures. */
 export type SimMachineOptions = {
   readonly name: string;
   readonly signer: Signer;
@@ -42,8 +43,11 @@ export function openSimMachine(
   return new SimMachine(world, options);
 }
 
+/** Keeps its disk and its log over its processes. */
 export class SimMachine {
+  /** In the trace, and of its nodes unless told. */
   readonly name: string;
+  /** Break it here; processes use mounts of it. */
   readonly disk: SimDisk;
   /** Of all its processes. */
   readonly log: SimLog;
@@ -51,6 +55,7 @@ export class SimMachine {
   readonly #options: SimMachineOptions;
   #process: SimProcess | undefined;
 
+  /** For `openSimMachine`. */
   constructor(world: World, options: SimMachineOptions) {
     const { name } = options;
     this.name = name;
@@ -85,13 +90,18 @@ export class SimMachine {
   }
 }
 
+/** Its ports, for whatever should run on the machine. */
 export class SimProcess {
+  /** Freeze and set it wrong here. */
   readonly clock: SimClock;
+  /** Crash and wedge its threads here. */
   readonly sandbox: SimSandbox;
+  /** After `end` its timers and its log do nothing any more. */
   readonly ports: Ports;
   readonly #ended = Promise.withResolvers<void>();
   #isAlive = true;
 
+  /** For `boot` and `spawn` of its machine. */
   constructor(
     world: World,
     options: SimMachineOptions & { readonly machine: SimMachine },
@@ -117,6 +127,7 @@ export class SimProcess {
     };
   }
 
+  /** False for ever after `end`. */
   get isAlive(): boolean {
     return this.#isAlive;
   }

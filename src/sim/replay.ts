@@ -5,9 +5,12 @@
 
 import { SimulationError, type Turn, World } from "./world.ts";
 
+/** Throws when the world is not as it should be. */
 export type Scenario = (world: World) => Promise<void>;
 
 /**
+ * Runs the scenario twice and compares the traces.
+ *
  * @returns The hash of the trace, 16 hex digits.
  * @throws {SimulationError} The scenario failed (see the cause), or its two
  * runs differ; the message holds the seed.

@@ -19,6 +19,7 @@ export type ThreadProgram = (
   name: string,
 ) => void | Promise<void>;
 
+/** `random` and `clock` are the process's own. */
 export type SimSandboxOptions = {
   readonly clock: Clock;
   readonly random: Random;
@@ -27,7 +28,9 @@ export type SimSandboxOptions = {
   readonly cores?: number | undefined;
 };
 
+/** Threads that tests can crash and wedge. */
 export interface SimSandbox extends Sandbox {
+  /** The program starts by a timer of the clock, never at once. */
   spawn(name: string): SandboxThread;
   /** Threads that neither died nor were terminated, oldest first. */
   threads(): readonly SandboxThread[];
@@ -37,6 +40,7 @@ export interface SimSandbox extends Sandbox {
   wedge(thread: SandboxThread): void;
 }
 
+/** Holds nothing to dispose: threads are objects here. */
 export function openSimSandbox(options: SimSandboxOptions): SimSandbox {
   return new SimulatedSandbox(options);
 }

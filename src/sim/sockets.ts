@@ -21,6 +21,7 @@ import type {
 } from "../ports/mod.ts";
 import { connectPair } from "./tcp_pair.ts";
 
+/** `clock` times every byte and datagram on its way. */
 export type SimSocketsOptions = {
   readonly clock: Clock;
   /** Needed when datagrams are dropped. */
@@ -29,6 +30,7 @@ export type SimSocketsOptions = {
   readonly dropPercent?: number | undefined;
 };
 
+/** One address space: sockets of two calls do not see each other. */
 export function openSimSockets(options: SimSocketsOptions): Sockets {
   return new SimulatedSockets(options);
 }

@@ -5,6 +5,7 @@
 
 import { canonicalJson, type JsonValue, utf8 } from "../kernel/mod.ts";
 
+/** Plain values only: their canonical JSON is hashed. */
 export type TraceFields = Readonly<Record<string, JsonValue>>;
 
 /** FNV-1a over bytes, in two halves of 32 bits: no bigint per byte. */
@@ -41,6 +42,7 @@ export class Trace {
   readonly #lines: string[] = [];
   #length = 0;
 
+  /** `nowMs` is the world's virtual time, noted with every event. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }

@@ -12,12 +12,14 @@ import type {
   WebServer,
 } from "../ports/mod.ts";
 
+/** `clock` times requests and responses on their way. */
 export type SimWebOptions = {
   readonly clock: Clock;
   /** Told what a handler, or a response body it made, threw. */
   readonly onError: (cause: unknown) => void;
 };
 
+/** One registry of addresses: two of them do not see each other. */
 export function openSimWeb(options: SimWebOptions): Web {
   return new SimulatedWeb(options);
 }

@@ -20,7 +20,9 @@ export type Turn = () => Promise<void>;
 
 /** The simulated world did not behave as its scenario demands. */
 export class SimulationError extends PlnError {
+  /** Not worth a retry: the same seed fails the same way. */
   readonly code = "PLN_SIMULATION";
+  /** A bug, of the system or of the scenario. */
   readonly kind = "local";
 }
 
@@ -38,8 +40,11 @@ export function openWorld(
 
 /** Virtual time, randomness and trace of one simulation. */
 export class World {
+  /** Whole, 0 to 2^53 - 1; brings the run back. */
   readonly seed: number;
+  /** Fork it by name, so that parts do not disturb each other. */
   readonly random: Random;
+  /** Equal for two runs of one seed. */
   readonly trace: Trace;
   readonly #timers = new TimerQueue();
   readonly #turn: Turn;
@@ -47,6 +52,7 @@ export class World {
   #outside = 0;
   #isRunning = false;
 
+  /** For `openWorld`. */
   constructor(seed: number, options: { readonly turn: Turn }) {
     this.seed = seed;
     this.random = openSimRandom(seed);

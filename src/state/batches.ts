@@ -25,7 +25,9 @@ import { utf8Length, valueTextFault } from "./values.ts";
 
 /** A batch that breaks the protocol; it is dropped and counted (R01, R03). */
 export class BatchError extends PlnError {
+  /** Fetching the same bytes again fails again. */
   readonly code = "PLN_BATCH";
+  /** Of its owner, or of whoever passed it on. */
   readonly kind: ErrorKind = "peer";
 }
 
@@ -35,6 +37,7 @@ export type HybridTime = {
   readonly counter: number;
 };
 
+/** One step of an owner's document. */
 export type Batch = {
   readonly owner: PeerId;
   /** Counts the owner's starts that wrote, from 1. */
@@ -54,6 +57,7 @@ export type Batch = {
   readonly hlc: HybridTime;
 };
 
+/** The body is kept: only the very bytes that were signed verify. */
 export type SignedBatch = {
   readonly batch: Batch;
   readonly body: Bytes;
@@ -107,6 +111,7 @@ function operationItem({ section, key, text }: Operation): CborValue {
   return [section, key, text ?? cborNull];
 }
 
+/** Deterministic CBOR: equal batches give equal bytes. */
 export function encodeBatch(batch: Batch): Bytes {
   return encodeCbor({
     owner: idBytes(batch.owner),

@@ -23,7 +23,9 @@ function loroPeerOf(session: Uint8Array): bigint {
   return view.getBigUint64(0) % loroPeersMax;
 }
 
+/** Holds wasm memory that only disposal frees. */
 export class OwnerDocument implements Disposable {
+  /** Not compared with the batches' owner: the caller has done that. */
   readonly owner: PeerId;
   readonly #signer: Signer;
   #doc = new LoroDoc();
@@ -37,11 +39,13 @@ export class OwnerDocument implements Disposable {
   #digest: Digest | undefined;
   #isDisposed = false;
 
+  /** Empty until batches are applied. */
   constructor(owner: PeerId, signer: Signer) {
     this.owner = owner;
     this.#signer = signer;
   }
 
+  /** Over all sections; deleted entries do not count. */
   get entryCount(): number {
     return this.#entryCount;
   }
@@ -131,6 +135,7 @@ export class OwnerDocument implements Disposable {
     }
   }
 
+  /** The canonical text; undefined when absent or deleted. */
   get(section: string, key: string): string | undefined {
     if (!this.#sections.has(section)) return undefined;
     return this.#withMap(section, (map) => textOf(map.get(key)));

@@ -19,7 +19,9 @@ import {
 
 /** A file of a later program; it is left alone. */
 export class NewerFormatError extends PlnError {
+  /** Retry with the version that wrote it, or a later one. */
   readonly code = "PLN_NEWER_FORMAT";
+  /** This directory was last used by a later program. */
   readonly kind: ErrorKind = "local";
 }
 

@@ -18,16 +18,19 @@ import { recover, type Recovered } from "./recovery.ts";
 import { type Change, checkChangeCount, parseChange } from "./schema.ts";
 import { type IgnoredEntry, Projector, type View } from "./views.ts";
 
+/** `disk` is the node's own directory, with its lock held. */
 export type StateNeeds = Pick<
   Ports,
   "clock" | "disk" | "log" | "random" | "signer"
 >;
 
+/** `key` signs; its public half is the owner. */
 export type StateConfig = {
   readonly key: PrivateKey;
   readonly cluster: ClusterId;
 };
 
+/** Of this moment, or of this start where a member says so. */
 export type StateReport = {
   /** Of this start; on the disk from its first publish on. */
   readonly generation: number;
@@ -50,6 +53,7 @@ const lossHint = 'Run "pln recover --accept-loss"';
 const lossText = "Own state records are damaged and missing";
 const unsyncedText = "The journal could not be made durable at the start";
 
+/** One a directory. Disposing ends the publishes under way first. */
 export class OwnerState implements AsyncDisposable {
   readonly #needs: StateNeeds;
   readonly #recovered: Recovered;
@@ -106,6 +110,7 @@ export class OwnerState implements AsyncDisposable {
     );
   }
 
+  /** For `openOwnerState`, which states the errors. */
   static async open(
     needs: StateNeeds,
     config: StateConfig,
@@ -161,6 +166,7 @@ export class OwnerState implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#handlers.delete(own) };
   }
 
+  /** Of this moment; cheap enough for every status request. */
   report(): StateReport {
     const fault = this.#fault();
     return {

@@ -15,7 +15,6 @@ import {
   parseName,
   type Shape,
   shape,
-  type Shaped,
 } from "../kernel/mod.ts";
 import { utf8Length, valueText } from "./values.ts";
 
@@ -29,6 +28,7 @@ export const sections = [
   "claims",
 ] as const;
 
+/** What this version publishes; peers may hold others. */
 export type Section = typeof sections[number];
 
 /** The one key of a node's record in its own `node` section. */
@@ -129,16 +129,28 @@ const nodeMembers = {
   startedMs: wholeNumber,
 };
 
-const seedReader = shape.object(seedMembers);
-const nodeReader = shape.object(nodeMembers);
-
 /** A published seed. Times in milliseconds, wall clock for `publishedMs`. */
-export type SeedSpec =
-  & Readonly<Omit<Shaped<typeof seedReader>, "digest">>
-  & { readonly digest: Digest };
+export type SeedSpec = {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Handed to every instance; empty unless given. */
+  readonly config: Readonly<Record<string, string>>;
+  /** Of a whole call, 1 to `callTimeoutMsMax`. */
+  readonly timeoutMs: number;
+  readonly publishedMs: number;
+};
 
 /** What a node says about itself. `startedMs` is wall clock. */
-export type NodeRecord = Readonly<Shaped<typeof nodeReader>>;
+export type NodeRecord = {
+  readonly name: string;
+  readonly version: string;
+  readonly startedMs: number;
+};
+
+type StoredSeed = Omit<SeedSpec, "digest"> & { readonly digest: string };
+
+const seedReader: Shape<StoredSeed> = shape.object(seedMembers);
+const nodeReader: Shape<NodeRecord> = shape.object(nodeMembers);
 
 /** What a publish may write: the rule for the key and the strict shape. */
 type Writer = {

@@ -23,6 +23,7 @@ import {
   type SeedSpec,
 } from "./schema.ts";
 
+/** `owner` published it; only the owner can remove it. */
 export type SeedEntry = {
   readonly name: string;
   readonly owner: PeerId;
@@ -37,6 +38,7 @@ export type IgnoredEntry = {
   readonly reason: string;
 };
 
+/** Never changes: a change of state makes another view. */
 export type View = {
   /** By name; of several owners of a name the lowest id holds it. */
   readonly seeds: ReadonlyMap<string, SeedEntry>;
@@ -49,10 +51,13 @@ export type View = {
 
 /** What a projection reads of an owner's document. */
 export interface OwnerEntries {
+  /** Decides between owners of one name: the lowest id wins. */
   readonly owner: PeerId;
   /** Sorted by key. */
   entries(section: string): readonly Operation[];
+  /** The canonical text; undefined when absent or deleted. */
   get(section: string, key: string): string | undefined;
+  /** Over all sections, those this version does not read included. */
   digest(): Digest;
 }
 
@@ -87,16 +92,19 @@ class ReadingCache<T> {
   }
 }
 
+/** Keeps readings, so that a projection costs what has changed. */
 export class Projector {
   readonly #self: PeerId;
   readonly #signer: Signer;
   readonly #seeds = new ReadingCache(readSeed);
 
+  /** `self` is the peer whose `node` record the view shows. */
   constructor(self: PeerId, signer: Signer) {
     this.#self = self;
     this.#signer = signer;
   }
 
+  /** Whatever the order of the documents, the view is the same. */
   project(documents: readonly OwnerEntries[]): View {
     const sorted = documents.toSorted((left, right) =>
       left.owner < right.owner ? -1 : 1

@@ -18,7 +18,7 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import type { Clock, Disk, Web, WebHandler } from "../../src/ports/mod.ts";
-import type { DaemonNeeds } from "../../src/daemon.ts";
+import type { DaemonPorts } from "../../src/cli/platform.ts";
 import { openClock } from "../../src/adapters/clock.ts";
 import { openSigner } from "../../src/adapters/signer.ts";
 import { InterruptedError } from "../../src/adapters/terminal_streams.ts";
@@ -136,7 +136,7 @@ export class CliWorld {
     };
   }
 
-  #daemonPorts(): DaemonNeeds & AsyncDisposable {
+  #daemonPorts(): DaemonPorts {
     return {
       clock: openClock(),
       disk: this.disk(),
@@ -153,6 +153,7 @@ export class CliWorld {
       residentBytes: () => 1,
       setLogLevel: () => {},
       sweepDirectory: () => Promise.resolve(0),
+      crashed: new Promise<never>(() => {}),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }

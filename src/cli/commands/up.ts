@@ -72,7 +72,7 @@ async function runHere(
     }, { onReady: () => {}, signal: stop.signal });
     return "drained";
   };
-  const end = await Promise.race([daemon(), twice.promise]);
+  const end = await Promise.race([daemon(), twice.promise, ports.crashed]);
   return end === "twice" ? exitInterrupted : exitOk;
 }
 
