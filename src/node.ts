@@ -30,6 +30,7 @@ import {
 } from "./state/mod.ts";
 import { ContentStore } from "./blobs/mod.ts";
 import {
+  type CallReport,
   type CallRequest,
   type ModuleFacts,
   type PublishedSeed,
@@ -64,6 +65,11 @@ export type SeedOptions = {
 export type PublishedFacts = ModuleFacts & {
   readonly digest: Digest;
   readonly replaces: Digest | undefined;
+};
+
+/** `refusal` says why this node does not run the seed; undefined: it does. */
+export type SeedReport = CallReport & {
+  readonly refusal: string | undefined;
 };
 
 /** In this node's own name: it fills the caller in. */
@@ -151,7 +157,7 @@ export class Node implements AsyncDisposable {
   }
 
   /** What this node saw of a seed, and why it cannot run it. */
-  seedReport({ name, spec }: SeedEntry) {
+  seedReport({ name, spec }: SeedEntry): SeedReport {
     return {
       ...this.#calls.reportOf(name),
       refusal: this.#pool.refusalOf(spec.digest) ??

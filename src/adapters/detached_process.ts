@@ -6,6 +6,7 @@
 import { DeniedError, NotFoundError } from "../kernel/mod.ts";
 import { diskError } from "./disk_fault.ts";
 
+/** No shell reads `args`; the environment is exactly `env`. */
 export type LaunchOptions = {
   readonly command: string;
   readonly args: readonly string[];
@@ -15,6 +16,7 @@ export type LaunchOptions = {
   readonly logPath: string;
 };
 
+/** `pid` is the child's own: it leads its session. */
 export type LaunchedProcess = {
   readonly pid: number;
   /** Does not keep this process alive. */

@@ -3,6 +3,23 @@
 // exported is light to import; the ports themselves load when they open.
 
 import "./quick_start.ts";
-export { openPlatform, type PlatformOptions } from "./platform.ts";
-export { openTerminal } from "./terminal.ts";
+export type {
+  LaunchedProcess,
+  LaunchOptions,
+  ProcessEnd,
+} from "./detached_process.ts";
+export type { DaemonPorts, DaemonPortsOptions } from "./daemon_ports.ts";
+export {
+  openPlatform,
+  type Platform,
+  type PlatformOptions,
+} from "./platform.ts";
+export {
+  type EndSignal,
+  openTerminal,
+  type Terminal,
+  type VariableName,
+} from "./terminal.ts";
+export type { TerminalInput, TerminalOutput } from "./terminal_streams.ts";
 export { openThreadScope, threadRole } from "./thread_scope.ts";
+export type { FileType } from "./user_files.ts";

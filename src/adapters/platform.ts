@@ -3,26 +3,40 @@
 // command loads nothing it does not use. In comes the address of main.ts; out
 // go adapters. It must never decide anything: which parts, the command knows.
 
-import type { LogLevel, Web } from "../ports/mod.ts";
-import { openTerminal } from "./terminal.ts";
+import type { Clock, Disk, Random, Signer, Web } from "../ports/mod.ts";
+import type { DaemonPorts, DaemonPortsOptions } from "./daemon_ports.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
 
+/** What only main.ts knows: where the code lies. */
 export type PlatformOptions = {
   /** main.ts, which is also the entry of every thread. */
   readonly mainUrl: string;
 };
 
-/** Younger ones may be those of a command that is writing right now. */
-const sweptAgeMsMin = 600_000;
+/** The world of a process: what it does not open costs nothing. */
+export interface Platform {
+  /** Open from the start: it is cheap. */
+  readonly terminal: Terminal;
+  /** This program's own executable when it was compiled into one. */
+  readonly executable: string | undefined;
+  /** The machine's name; undefined without the right to ask. */
+  hostname(): string | undefined;
+  /** Of this process: its start is arbitrary. */
+  openClock(): Promise<Clock>;
+  /** `root` is absolute and need not exist: opening touches no file. */
+  openDisk(root: string): Promise<Disk>;
+  /** Cryptographic, for keys. */
+  openRandom(): Promise<Random>;
+  /** Keys of one signer work with every other of this process. */
+  openSigner(): Promise<Signer>;
+  /** For requests: it serves nothing. */
+  openWeb(): Promise<Web & AsyncDisposable>;
+  /** Opens the log's file with its first record. */
+  openDaemonPorts(options: DaemonPortsOptions): Promise<DaemonPorts>;
+}
 
-type DaemonPortsOptions = {
-  readonly directory: string;
-  readonly logLevel: LogLevel;
-  /** What goes to stderr beside the log file. */
-  readonly echo: "none" | "json" | "text";
-};
-
-/** The real platform of the command line. */
-export function openPlatform({ mainUrl }: PlatformOptions) {
+/** Opens the terminal only; ports open when they are asked for. */
+export function openPlatform({ mainUrl }: PlatformOptions): Platform {
   return {
     terminal: openTerminal(),
     get executable(): string | undefined {
@@ -35,8 +49,8 @@ export function openPlatform({ mainUrl }: PlatformOptions) {
     openRandom: async () => (await import("./random.ts")).openRandom(),
     openSigner: async () => (await import("./signer.ts")).openSigner(),
     openWeb: openClientWeb,
-    openDaemonPorts: (options: DaemonPortsOptions) =>
-      openDaemonPorts(options, { mainUrl }),
+    openDaemonPorts: async (options: DaemonPortsOptions) =>
+      (await import("./daemon_ports.ts")).openDaemonPorts(options, { mainUrl }),
   };
 }
 
@@ -54,61 +68,4 @@ function hostname(): string | undefined {
 async function openClientWeb(): Promise<Web & AsyncDisposable> {
   const { openWeb } = await import("./web.ts");
   return openWeb({ onError: () => undefined });
-}
-
-/** Every port of a daemon. Disposing flushes the log last. */
-async function openDaemonPorts(
-  { directory, logLevel, echo }: DaemonPortsOptions,
-  { mainUrl }: PlatformOptions,
-) {
-  const [
-    clocks,
-    crashes,
-    disks,
-    durable,
-    logs,
-    files,
-    streams,
-    random,
-    ...more
-  ] = await Promise.all([
-    import("./clock.ts"),
-    import("./crash.ts"),
-    import("./disk.ts"),
-    import("./disk_durable.ts"),
-    import("./log.ts"),
-    import("./log_file.ts"),
-    import("./log_stderr.ts"),
-    import("./random.ts"),
-    import("./sandbox.ts"),
-    import("./signer.ts"),
-    import("./web.ts"),
-  ]);
-  const [sandbox, signer, web] = more;
-  const clock = clocks.openClock();
-  const disk = disks.openDisk(directory);
-  const scope = new AsyncDisposableStack();
-  const sinks = [files.openLogFile({ disk, clock })];
-  if (echo !== "none") {
-    sinks.push(streams.openLogStderr({ clock, format: echo }));
-  }
-  const log = scope.use(logs.openLog({ level: logLevel, sinks, clock }));
-  const { crashed } = scope.use(crashes.watchCrashes(log));
-  return {
-    clock,
-    crashed,
-    disk,
-    log,
-    random: random.openRandom(),
-    sandbox: sandbox.openSandbox({ mainUrl }),
-    signer: signer.openSigner(),
-    web: scope.use(web.openWeb({
-      onError: (cause) => log.error("web.failed", { cause }),
-    })),
-    residentBytes: () => Deno.memoryUsage().rss,
-    setLogLevel: (level: LogLevel) => log.setLevel(level),
-    sweepDirectory: () =>
-      durable.sweepTemporaryFiles(directory, { ageMsMin: sweptAgeMsMin }),
-    [Symbol.asyncDispose]: () => scope.disposeAsync(),
-  };
 }

@@ -3,6 +3,7 @@
 // only file of the project that makes Workers: leaving the permissions out
 // would give a Worker all rights of its parent.
 
+import { setImmediate } from "node:timers";
 import { assert } from "../kernel/mod.ts";
 import type { Sandbox, SandboxThread, ThreadMessage } from "../ports/mod.ts";
 import { listeningMark } from "./thread_scope.ts";
@@ -74,6 +75,10 @@ class WorkerThread implements SandboxThread {
     this.#early.push(
       structuredClone({ message, transfer: moved }, { transfer: moved }),
     );
+  }
+
+  soon(run: () => void): void {
+    setImmediate(run);
   }
 
   onMessage(handle: (message: ThreadMessage) => void): void {

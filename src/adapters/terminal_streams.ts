@@ -21,7 +21,9 @@ export class InterruptedError extends PlnError {
   readonly kind = "input";
 }
 
+/** Standard output or standard error. */
 export interface TerminalOutput {
+  /** False in a pipe or a file: then no colour and no progress. */
   readonly isTerminal: boolean;
   /** Width of the terminal, or what COLUMNS says. */
   readonly columns: number | undefined;
@@ -31,7 +33,9 @@ export interface TerminalOutput {
   write(data: Uint8Array | string): Promise<void>;
 }
 
+/** Standard input; one reader. */
 export interface TerminalInput {
+  /** Only then may a question be asked. */
   readonly isTerminal: boolean;
   /** All of it. @throws {LimitError} Over `bytesMax`: reading stops there. */
   read(bytesMax: number): Promise<Uint8Array<ArrayBuffer>>;

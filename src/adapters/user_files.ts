@@ -15,6 +15,7 @@ import { DiskError } from "../ports/mod.ts";
 /** A file was asked for and the path is a directory. */
 export class DirectoryError extends InputError {}
 
+/** Of what a link leads to; "other" is a device, pipe or socket. */
 export type FileType = "file" | "directory" | "other";
 
 /** Undefined when nothing is there. @throws {DeniedError} */

@@ -5,6 +5,7 @@
 
 import { errorReportShape, type StatusReport } from "../control/mod.ts";
 import {
+  type ErrorReport,
   InternalError,
   ReportedError,
   shape,
@@ -111,7 +112,7 @@ async function endedEarly(
   });
 }
 
-function reportOf(line: string) {
+function reportOf(line: string): ErrorReport | undefined {
   if (!line.startsWith('{"error":')) return undefined;
   let value: unknown;
   try {
@@ -120,7 +121,11 @@ function reportOf(line: string) {
     if (cause instanceof SyntaxError) return undefined; // cut off by its end
     throw cause;
   }
-  const form = shape.object({ error: errorReportShape });
-  const checked = shape.checkShape(form, value);
-  return "value" in checked ? checked.value.error : undefined;
+  const outer = shape.checkShape(
+    shape.object({ error: shape.unknown() }),
+    value,
+  );
+  if (!("value" in outer)) return undefined;
+  const checked = shape.checkShape(errorReportShape, outer.value.error);
+  return "value" in checked ? checked.value : undefined;
 }

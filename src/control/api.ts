@@ -37,7 +37,7 @@ export function httpStatusOf(outcome: Outcome): number {
 
 /** Takes codes that only a later daemon knows. */
 export const errorReportShape: Shape<ErrorReport> = s.object({
-  code: s.pipe(s.string(), s.regex(/^PLN_[A-Z_]+$/)) as Shape<`PLN_${string}`>,
+  code: s.pipe(s.string(), s.regex(/^PLN_[A-Z_]+$/)),
   kind: s.picklist(["input", "peer", "local"]),
   outcome: s.picklist([
     "error",
@@ -87,10 +87,9 @@ export const seedPublishedShape: Shape<SeedPublished> = s.object({
   replaces: s.optional(text),
 });
 
-/** Options of a call (query `timeoutMs`, `retries`). */
+/** Options of a call (query `timeoutMs`). */
 export type CallOptions = {
   readonly timeoutMs?: number | undefined;
-  readonly retries?: number | undefined;
 };
 
 /** Counts are of this node since its daemon started. */

@@ -6,6 +6,7 @@ import { asPlnError, ClosedError, Sequence } from "../kernel/mod.ts";
 import type { Log, Web, WebHandler, WebServer } from "../ports/mod.ts";
 import type { Alarm } from "./api.ts";
 
+/** `log` hears of ports that cannot be had. */
 export type ListenersNeeds = { readonly log: Log; readonly web: Web };
 
 /** A listener by its setting's key. */

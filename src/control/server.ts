@@ -176,7 +176,6 @@ export class ControlServer {
     });
     return await this.#handlers.call({ seed, function: fn }, input, {
       timeoutMs: integerOf(url, "timeoutMs"),
-      retries: integerOf(url, "retries"),
       signal: request.signal,
     });
   }

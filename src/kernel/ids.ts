@@ -6,9 +6,10 @@ import { fromHex, toBase32, toHex } from "./bytes.ts";
 import { InputError } from "./errors.ts";
 import { assert } from "./assert.ts";
 
-declare const brand: unique symbol;
-/** Told apart by the compiler only: at run time it is a string. */
-export type Branded<Name extends string> = string & { readonly [brand]: Name };
+/** Told apart by the compiler only: the member is not there at run time. */
+export type Branded<Name extends string> = string & {
+  readonly "~brand": Name;
+};
 
 /** An Ed25519 public key: 64 lower-case hex digits. */
 export type PeerId = Branded<"PeerId">;

@@ -29,8 +29,16 @@ export {
   unknown,
 } from "valibot";
 
-/** What a foreign value must be to be used as a T. */
-export type Shape<T> = import("valibot").GenericSchema<unknown, T>;
+/**
+ * What a foreign value must be to be used as a T. Every shape is a schema of
+ * valibot; a type of our own keeps valibot's out of public signatures.
+ */
+export interface Shape<T> {
+  /** Only the builders above make one. */
+  readonly kind: "schema";
+  /** For the compiler; there is no such member at run time. */
+  readonly "~types"?: { readonly output: T } | undefined;
+}
 
 /** One fault: which member, and what is wrong with it. */
 export type ShapeFault = { readonly path: string; readonly message: string };
@@ -40,7 +48,7 @@ export function checkShape<T>(
   shape: Shape<T>,
   value: unknown,
 ): { readonly value: T } | { readonly faults: readonly ShapeFault[] } {
-  const result = v.safeParse(shape, value);
+  const result = v.safeParse(shape as v.GenericSchema<unknown, T>, value);
   if (result.success) return { value: result.output };
   return {
     faults: result.issues.map((issue) => ({

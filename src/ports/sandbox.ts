@@ -9,6 +9,11 @@ export type ThreadMessage = unknown;
 export interface SandboxThread {
   /** `transfer` moves buffers instead of copying them. */
   post(message: ThreadMessage, transfer?: readonly ArrayBuffer[]): void;
+  /**
+   * Calls `run` when the events that are ready now have been handled: what
+   * they left to post leaves together, which halves the cost of a message.
+   */
+  soon(run: () => void): void;
   /** Set once, before the first `post`. */
   onMessage(handle: (message: ThreadMessage) => void): void;
   /** Called at most once, when the thread died of an error of its own. */

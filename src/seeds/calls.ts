@@ -13,7 +13,7 @@ import {
   reportError,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
-import { SaturatedError, SeedError } from "./errors.ts";
+import { SeedError } from "./errors.ts";
 import type { SeedPool } from "./pool.ts";
 import { type CallReport, CallStatistics } from "./statistics.ts";
 import { tailCallOf } from "./tail_call.ts";
@@ -30,7 +30,9 @@ export type PublishedSeed = HostedSeed & { readonly timeoutMs: number };
 
 /** Who a name means; what calls need from the state. */
 export interface SeedDirectory {
+  /** Undefined when no seed has that name. */
   find(name: string): PublishedSeed | undefined;
+  /** For suggestions in errors, in any order. */
   names(): readonly string[];
 }
 
@@ -40,15 +42,15 @@ export type Caller = {
   readonly properties: Readonly<Record<string, string>>;
 };
 
+/** Giving up by `signal` ends the call with reason "cancelled". */
 export type CallRequest = {
   readonly caller: Caller;
   /** Of the whole call, waiting included; default the seed's own. */
   readonly timeoutMs?: number | undefined;
-  /** How often a refusal before running is tried again; default 0. */
-  readonly retries?: number | undefined;
   readonly signal: AbortSignal;
 };
 
+/** The pool is the caller's to dispose. */
 export type SeedCallsNeeds = Pick<Ports, "clock" | "log"> & {
   readonly directory: SeedDirectory;
   readonly pool: SeedPool;
@@ -72,16 +74,17 @@ type Hop = {
   readonly isNested: boolean;
 };
 
-const retryDelayMs = 20;
-
+/** Calls of one node, its own and those that its seeds make. */
 export class SeedCalls {
   readonly #needs: SeedCallsNeeds;
   readonly #statistics = new Map<string, CallStatistics>();
 
+  /** Starts nothing; holds nothing to dispose. */
   constructor(needs: SeedCallsNeeds) {
     this.#needs = needs;
   }
 
+  /** All zero for a seed that was never called. */
   reportOf(name: string): CallReport {
     return (this.#statistics.get(name) ?? new CallStatistics()).report();
   }
@@ -116,15 +119,7 @@ export class SeedCalls {
       deadlineUnixMs: Math.round(clock.wallMs() + timeoutMs),
       signal: request.signal,
     };
-    let retries = Math.min(request.retries ?? 0, limits.callRetriesMax);
-    for (;;) {
-      try {
-        return await this.#follow(target, input, { flow, chain: [] });
-      } catch (cause) {
-        if (!(cause instanceof SaturatedError && retries-- > 0)) throw cause;
-        await clock.sleep(retryDelayMs, request.signal);
-      }
-    }
+    return await this.#follow(target, input, { flow, chain: [] });
   }
 
   /** Runs `target`, then whom it hands over to, until somebody answers. */

@@ -10,6 +10,7 @@ import {
   type PlnErrorOptions,
 } from "../kernel/mod.ts";
 
+/** The error's code is PLN_SEED_ and the reason in capitals. */
 export type SeedReason =
   | "invalid" // no module, or not one this host runs
   | "link" // imports something this host does not offer
@@ -43,6 +44,7 @@ const hints: Readonly<Partial<Record<SeedReason, string>>> = {
   egress: "Reach services through pollen_request",
 };
 
+/** As it crosses threads; `message` may hold the seed's own text. */
 export type SeedFault = {
   readonly reason: SeedReason;
   readonly message: string;
@@ -50,10 +52,14 @@ export type SeedFault = {
 
 /** A call, or the module behind it, failed. Retry only "lost". */
 export class SeedError extends PlnError {
+  /** PLN_SEED_ and the reason in capitals: stable. */
   readonly code: ErrorCode;
+  /** Whoever wrote the seed, or its input, can mend it. */
   readonly kind: ErrorKind = "input";
+  /** Exit code 3 for "no-function", else 1. */
   override readonly outcome: Outcome;
 
+  /** Hints by the reason unless `options` brings a hint. */
   constructor(
     readonly reason: SeedReason,
     message: string,
@@ -68,7 +74,10 @@ export class SeedError extends PlnError {
 
 /** More work than the queue holds: refused before running, safe to retry. */
 export class SaturatedError extends PlnError {
+  /** The call never ran: retrying cannot do it twice. */
   readonly code = "PLN_SATURATED";
+  /** Of the node that would have run it. */
   readonly kind: ErrorKind = "peer";
+  /** Exit code 6. */
   override readonly outcome: Outcome = "unreachable";
 }

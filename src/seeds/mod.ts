@@ -4,8 +4,10 @@
 
 export * from "./calls.ts";
 export * from "./errors.ts";
+export type { SeedSetup } from "./messages.ts";
 export { type ModuleFacts, moduleFormFault } from "./module.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
 export { serveSeedThread } from "./thread.ts";
-export type { HostedSeed } from "./thread_handle.ts";
+export type { CallReport } from "./statistics.ts";
+export type { CallJob, HostedSeed } from "./thread_handle.ts";
 export { isFunctionName, type SeedTarget } from "./uri.ts";

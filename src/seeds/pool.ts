@@ -32,6 +32,7 @@ export type SeedLogLine = {
   readonly text: string;
 };
 
+/** `onLog` must not throw; guests can call it often. */
 export type PoolNeeds = Pick<Ports, "clock" | "log" | "sandbox"> & {
   onLog(level: LogLevel, line: SeedLogLine): void;
 };
@@ -43,6 +44,7 @@ const nestedPerThreadMax = 2048;
 /** Threads that may end under a call or a load before it fails. */
 const triesMax = 3;
 
+/** Starts threads only when a seed is loaded or called. */
 export class SeedPool implements AsyncDisposable {
   readonly #needs: PoolNeeds;
   readonly #scope: Scope;
@@ -54,6 +56,7 @@ export class SeedPool implements AsyncDisposable {
   readonly #watch: Watch;
   #nextCall = 1;
 
+  /** Starts no thread yet. */
   constructor(needs: PoolNeeds) {
     this.#needs = needs;
     this.#scope = new Scope(this.#onTaskFailure);
@@ -66,6 +69,7 @@ export class SeedPool implements AsyncDisposable {
     });
   }
 
+  /** `abandoned` are those that a runaway call cost, since the start. */
   get threadCounts(): { readonly running: number; readonly abandoned: number } {
     const abandoned = [...this.#abandoned.values()].reduce((a, b) => a + b, 0);
     return { running: this.#threads.size, abandoned };
@@ -136,6 +140,7 @@ export class SeedPool implements AsyncDisposable {
     return await promise;
   }
 
+  /** Fails what is under way with reason "lost"; harmless twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closing = new SeedError("lost", "The node is closing");
     for (const thread of this.#threads) this.#drop(thread, closing);

@@ -4,6 +4,7 @@
 
 const samplesMax = 256;
 
+/** Latencies are of the last 256 calls; undefined before the first. */
 export type CallReport = {
   readonly calls: number;
   readonly errors: number;

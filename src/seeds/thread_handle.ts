@@ -24,6 +24,7 @@ export type HostedSeed = SeedSetup & {
   readModule(): Promise<Bytes>;
 };
 
+/** One call, with all that its thread and its caller must know. */
 export type CallJob = {
   readonly seed: HostedSeed;
   readonly fn: string;
@@ -95,7 +96,7 @@ export class ThreadHandle {
   post(message: ToThread): void {
     this.#outgoing.push(message);
     if (this.#outgoing.length > 1) return;
-    queueMicrotask(() => {
+    this.#thread.soon(() => {
       const batch = this.#outgoing;
       this.#outgoing = [];
       this.#thread.post(batch);

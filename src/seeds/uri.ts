@@ -4,6 +4,7 @@
 
 import { InputError, isName, limits } from "../kernel/mod.ts";
 
+/** Canonical names; whether they exist is not said. */
 export type SeedTarget = { readonly seed: string; readonly function: string };
 
 export type RequestTarget =

@@ -12,8 +12,12 @@ import type { PendingCall, ThreadHandle } from "./thread_handle.ts";
 const tickMs = 25;
 /** A thread that leaves a ping unanswered this long is blocked. */
 const blockedAfterMs = 200;
-/** How long a guest may take to notice that its call has ended. */
-const graceMs = 500;
+/**
+ * How long a guest may run on after its call has ended before its thread is
+ * given up: long enough that callers with short timeouts do not get a slow but
+ * finite seed refused.
+ */
+const graceMs = 2_000;
 /** As `blockedAfterMs`, for a thread that is not up yet. */
 const startMsMax = 5_000;
 /** Compiling and trying a module of 64 MiB stays below this. */

@@ -10,6 +10,7 @@ import type { Random } from "../ports/mod.ts";
 
 type Range = { readonly from: number; readonly to: number };
 
+/** Offsets and sizes in bytes; nothing is durable before `sync`. */
 export class DiskContent {
   readonly #cache = new GrowingBytes();
   readonly #device = new GrowingBytes();
@@ -17,23 +18,28 @@ export class DiskContent {
   #agreedBytes = 0;
   #lost: Range[] = [];
 
+  /** As programs see it. */
   get sizeBytes(): number {
     return this.#cache.length;
   }
 
+  /** A copy, as programs see it. */
   read(): Bytes {
     return this.#cache.slice(0, this.#cache.length);
   }
 
+  /** Copies `bytes`; durable after `sync`. */
   append(bytes: Uint8Array): void {
     this.#cache.append(bytes);
   }
 
+  /** To at most the present size; durable after `sync`. */
   truncate(sizeBytes: number): void {
     this.#cache.truncate(sizeBytes);
     this.#agreedBytes = Math.min(this.#agreedBytes, sizeBytes);
   }
 
+  /** All there is becomes durable; zeros where a failed sync lost bytes. */
   sync(): void {
     const fresh = this.#unsynced();
     this.#device.truncate(this.#agreedBytes);
@@ -42,6 +48,7 @@ export class DiskContent {
     this.#lost = [];
   }
 
+  /** What was not synced counts as clean now and is lost. */
   failSync(): void {
     this.#lost.push({ from: this.#agreedBytes, to: this.#cache.length });
   }

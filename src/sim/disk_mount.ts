@@ -29,19 +29,24 @@ import {
 
 /** What a mount needs of its machine. */
 export interface DiskMachine {
+  /** In messages and in the trace. */
   readonly name: string;
+  /** What programs see and what a power loss leaves of it. */
   readonly tree: DiskTree;
+  /** For torn writes and temporary names. */
   readonly random: Random;
   /** Changes when the process dies. */
   readonly epoch: number;
   /** The holder of each locked path. */
   readonly locks: Map<string, symbol>;
+  /** Infinity without a capacity. */
   freeBytes(): number;
   /** Takes time; refuses when the process is dead or a fault says so. */
   step(
     operation: DiskOperation,
     at: { readonly path: string; readonly epoch: number },
   ): Promise<void>;
+  /** Makes the error; throwing it is the caller's part. */
   refusal(
     fault: DiskFault,
     operation: DiskOperation,

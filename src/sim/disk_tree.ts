@@ -9,12 +9,14 @@ import { DiskError, temporaryPrefix } from "../ports/mod.ts";
 import type { Random } from "../ports/mod.ts";
 import { DiskContent } from "./disk_content.ts";
 
+/** `mode` has permission bits only. May be open without any name. */
 export type FileNode = {
   readonly type: "file";
   readonly content: DiskContent;
   readonly mode: number;
 };
 
+/** `names` are what programs see. */
 export type DirectoryNode = {
   readonly type: "directory";
   readonly mode: number;
@@ -23,6 +25,7 @@ export type DirectoryNode = {
   readonly durableNames: Map<string, DiskNode>;
 };
 
+/** Told apart by `type`; the disk knows no links. */
 export type DiskNode = FileNode | DirectoryNode;
 
 /** One name that starts to mean `node`, or nothing. */
@@ -32,14 +35,18 @@ export type NameEdit = {
   readonly node: DiskNode | undefined;
 };
 
-type Change = readonly NameEdit[];
+/** Edits that a power loss keeps or drops together. */
+export type NameChange = readonly NameEdit[];
 
 const directoryMode = 0o700;
 
+/** Paths come as parts, checked before: [] is the root. */
 export class DiskTree {
+  /** Always there, after a power loss too. */
   readonly root: DirectoryNode = makeDirectoryNode();
-  #pending: Change[] = [];
+  #pending: NameChange[] = [];
 
+  /** Undefined when a part is missing or no directory. */
   find(parts: readonly string[]): DiskNode | undefined {
     let node: DiskNode | undefined = this.root;
     for (const part of parts) {
@@ -49,7 +56,11 @@ export class DiskTree {
     return node;
   }
 
-  /** @throws {DiskError} Missing, or no directory. */
+  /**
+   * The directory itself: changes to it are changes of the disk.
+   *
+   * @throws {DiskError} Missing, or no directory.
+   */
   directory(parts: readonly string[]): DirectoryNode {
     const node = this.find(parts);
     const path = parts.join("/");
@@ -62,7 +73,11 @@ export class DiskTree {
     return node;
   }
 
-  /** @throws {DiskError} A file is where a directory should be. */
+  /**
+   * Makes what is missing, each name as a pending change of its own.
+   *
+   * @throws {DiskError} A file is where a directory should be.
+   */
   makeDirectories(parts: readonly string[]): DirectoryNode {
     let directory = this.root;
     for (const name of parts) {
@@ -81,7 +96,7 @@ export class DiskTree {
   }
 
   /** Applies edits now, as one change that a power loss keeps or drops. */
-  change(edits: Change): void {
+  change(edits: NameChange): void {
     for (const edit of edits) applyTo(edit.directory.names, edit);
     this.#pending.push(edits);
   }
@@ -93,6 +108,7 @@ export class DiskTree {
     }
   }
 
+  /** `random` picks what is kept; afterwards all of that is durable. */
   losePower(random: Random): void {
     const dropped = new Set<DirectoryNode>();
     for (const change of this.#pending) {
@@ -114,8 +130,8 @@ export class DiskTree {
 
   #syncDirectory(directory: DirectoryNode): void {
     const touched = new Set([directory]);
-    const chosen: Change[] = [];
-    const left: Change[] = [];
+    const chosen: NameChange[] = [];
+    const left: NameChange[] = [];
     for (const change of this.#pending.toReversed()) {
       const isChosen = change.some((edit) => touched.has(edit.directory));
       if (isChosen) {

@@ -11,6 +11,16 @@ export {
   SimDisk,
   type SimDiskOptions,
 } from "./disk.ts";
+export type { DiskContent } from "./disk_content.ts";
+export type { DiskMachine } from "./disk_mount.ts";
+export type {
+  DirectoryNode,
+  DiskNode,
+  DiskTree,
+  FileNode,
+  NameChange,
+  NameEdit,
+} from "./disk_tree.ts";
 export { openSimLog, type SimLog, type SimLogRecord } from "./log.ts";
 export {
   initSimNode,

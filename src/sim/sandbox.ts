@@ -116,6 +116,10 @@ class SimThread implements SandboxThread {
     });
   }
 
+  soon(run: () => void): void {
+    this.#clock.after(0, run);
+  }
+
   onMessage(handle: Handle): void {
     assert(this.#handle === undefined, "onMessage() is set once");
     this.#handle = handle;

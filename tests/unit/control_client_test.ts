@@ -24,9 +24,9 @@ import { sampleStatus } from "./cli_world.ts";
 import { controlTest } from "./control_lab.ts";
 
 controlTest("ControlClient returns what the daemon answers", {
-  call: (target, input, { timeoutMs, retries }) =>
+  call: (target, input, { timeoutMs }) =>
     Promise.resolve(
-      utf8(JSON.stringify({ target, input: [...input], timeoutMs, retries })),
+      utf8(JSON.stringify({ target, input: [...input], timeoutMs })),
     ),
   publishSeed: (name, module, request) =>
     Promise.resolve({
@@ -51,13 +51,11 @@ controlTest("ControlClient returns what the daemon answers", {
   const target = { seed: "a b/ü%", function: "\0?#&" };
   const output = await client.call(target, new Uint8Array([1, 2]), {
     timeoutMs: 5,
-    retries: 1,
   });
   assert.deepEqual(JSON.parse(new TextDecoder().decode(output)), {
     target,
     input: [1, 2],
     timeoutMs: 5,
-    retries: 1,
   });
   await client.unpublishSeed("a");
   await client.acceptLoss();

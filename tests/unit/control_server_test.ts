@@ -61,13 +61,12 @@ function noting() {
     call: async (
       target: { seed: string; function: string },
       input: Uint8Array<ArrayBuffer>,
-      { timeoutMs, retries }: CallRun,
+      { timeoutMs }: CallRun,
     ) => {
       await note({
         ...target,
         input: utf8TextLossy(input),
         timeoutMs,
-        retries,
       });
       return input;
     },
@@ -98,7 +97,7 @@ function noting() {
         (await ask("/v1/seeds/a", { method: "DELETE" })).status,
         200,
       );
-      const call = await ask("/v1/calls/a/b?timeoutMs=9&retries=2", {
+      const call = await ask("/v1/calls/a/b?timeoutMs=9", {
         method: "POST",
         body: utf8("in"),
       });
@@ -110,7 +109,7 @@ function noting() {
       assert.deepEqual(handlers.seen, [
         { name: "a", bytes: 6, spec: { config: { a: "b" }, timeoutMs: 5 } },
         "a",
-        { seed: "a", function: "b", input: "in", timeoutMs: 9, retries: 2 },
+        { seed: "a", function: "b", input: "in", timeoutMs: 9 },
         "reload",
         "recover",
         "shutdown",
@@ -178,8 +177,8 @@ function noting() {
         ["POST", "/v1/calls/a/b?timeoutMs=1e3", /whole number/],
         ["POST", "/v1/calls/a/b?timeoutMs=", /whole number/],
         ["POST", "/v1/calls/a/b?timeoutMs=9999999999999", /whole number/],
-        ["POST", "/v1/calls/a/b?retries=NaN", /"retries" must be/],
-        ["POST", "/v1/calls/a/b?retries=%2B1", /"retries" must be/],
+        ["POST", "/v1/calls/a/b?timeoutMs=NaN", /"timeoutMs" must be/],
+        ["POST", "/v1/calls/a/b?timeoutMs=%2B1", /"timeoutMs" must be/],
       ];
       for (const [method, path, message] of cases) {
         await assertRefused(await ask(path, { method }), {

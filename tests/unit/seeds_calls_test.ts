@@ -1,4 +1,4 @@
-// Calls by name: one deadline over all hops, who called, retries, what callers
+// Calls by name: one deadline over all hops, who called, what callers
 // are told when a call cannot be right, and what is counted.
 
 import assert from "node:assert/strict";
@@ -128,33 +128,6 @@ Deno.test("a failed request is told in the hint of its seed's own error", async 
   );
   const odd = await rejectsWith(lab.call("odd", "f"), "seed");
   assert.ok(!odd.hint?.includes("\x1b"));
-});
-
-Deno.test("only what did not run is tried again", async () => {
-  const program = { calls: 0 };
-  const trapping = guestWasm(`(func (export "f") (result i32) (unreachable))`);
-  await using lab = open({ bad: trapping, good: sayingWasm("good") });
-  const call = lab.pool.call.bind(lab.pool);
-  const { SaturatedError } = await import("../../src/seeds/mod.ts");
-  let refusals = 3;
-  lab.pool.call = (job) => {
-    program.calls++;
-    if (job.fn !== "f" || refusals-- <= 0) return call(job);
-    return Promise.reject(new SaturatedError("full"));
-  };
-  const saturated = await endingOf(lab.call("good", "f", { retries: 2 }));
-  assert.equal(saturated, "PLN_SATURATED");
-  assert.equal(program.calls, 3);
-  refusals = 2;
-  assert.equal(await lab.call("good", "f", { retries: 2 }), "good");
-  program.calls = 0;
-  await rejectsWith(lab.call("bad", "f", { retries: 9 }), "trap");
-  assert.equal(program.calls, 1);
-  for (const [retries, most] of [[NaN, 1], [-1, 1], [1e9, 11]] as const) {
-    [refusals, program.calls] = [99, 0];
-    await endingOf(lab.call("good", "f", { retries }));
-    assert.equal(program.calls, most, `${retries} retries`);
-  }
 });
 
 Deno.test("S40: a call whose first seed ran is not refused half way", async () => {

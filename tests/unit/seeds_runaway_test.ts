@@ -54,9 +54,9 @@ Deno.test("S35: a looping guest's thread is abandoned after a grace", async () =
   await using lab = openLab();
   const seed = lab.add("bad", runawayWasm);
   const ending = start(lab, ["bad", "loop"], { timeoutMs: 1_000 });
-  await lab.world.run(1_400);
+  await lab.world.run(2_900);
   assert.equal(lab.pool.threadCounts.abandoned, 0);
-  await lab.world.run(1_700);
+  await lab.world.run(3_200);
   assert.deepEqual(lab.pool.threadCounts, { running: 0, abandoned: 1 });
   assert.equal(await ending, "timeout");
   assert.deepEqual(
