@@ -74,8 +74,9 @@ export interface Terminal {
     path: string,
   ): Promise<"file" | "directory" | "other" | undefined>;
   /**
-   * The whole file; links are followed. @throws {NotFoundError} Missing.
+   * The whole file; links are followed.
    *
+   * @throws {NotFoundError} Nothing is there.
    * @throws {LimitError} Over `bytesMax`, before it is read.
    */
   readFile(

@@ -31,8 +31,9 @@ export interface UdpSocket extends AsyncDisposable {
   /** With the port that the system chose. */
   readonly local: NetworkAddress;
   /**
-   * The system took it: no promise that it arrives. @throws {LimitError} Too
-   * long.
+   * Resolves when the system took it, which is no promise that it arrives.
+   *
+   * @throws {LimitError} Longer than a datagram may be.
    */
   send(bytes: Uint8Array, to: NetworkAddress): Promise<void>;
   /** Ends when the socket is disposed. */
