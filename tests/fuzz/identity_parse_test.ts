@@ -21,10 +21,11 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { openMint, startMs } from "../unit/identity_world.ts";
+import { fuzzRuns } from "./runs.ts";
 
 const mint = openMint();
 const { der } = mint.credential.member;
-const runs = { numRuns: 2_000, seed: 4711 };
+const runs = { numRuns: fuzzRuns(2_000), seed: 4711 };
 
 /** Whether `parse` accepted; anything but a PlnError fails the test. */
 function accepts(parse: () => unknown): boolean {

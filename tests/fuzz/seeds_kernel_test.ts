@@ -7,8 +7,9 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { SeedError } from "../../src/seeds/mod.ts";
 import { KernelInstance } from "../../src/seeds/kernel_instance.ts";
+import { fuzzRuns } from "./runs.ts";
 
-const runs = { numRuns: 400, seed: 4711 };
+const runs = { numRuns: fuzzRuns(400), seed: 4711 };
 
 /** An offset or length: special, near a block, or any. */
 const value = fc.oneof(

@@ -10,6 +10,7 @@ import { loadModule } from "../../src/seeds/module.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
 import { endingOf, SeedLab } from "../fixtures/seeds/seed_lab.ts";
 import { guestWasm, text, userImports } from "../fixtures/seeds/wat.ts";
+import { fuzzRuns } from "./runs.ts";
 
 const hello = text(1024, "hello");
 const original = guestWasm(
@@ -64,10 +65,12 @@ function mutated(random: Random): Bytes {
   return bytes;
 }
 
-Deno.test("loadModule() of 5000 mutated modules loads or says why not", () => {
+const mutants = fuzzRuns(5_000);
+
+Deno.test("loadModule() of mutated modules loads or says why not", () => {
   const random = openSimRandom(4711);
   const counts = { loaded: 0, refused: 0 };
-  for (let run = 0; run < 5000; run++) {
+  for (let run = 0; run < mutants; run++) {
     const bytes = mutated(random);
     try {
       const loaded = loadModule(bytes);

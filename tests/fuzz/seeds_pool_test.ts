@@ -13,6 +13,7 @@ import {
   textOf,
 } from "../fixtures/seeds/seed_lab.ts";
 import { guestWasm, text, userImports } from "../fixtures/seeds/wat.ts";
+import { fuzzRuns } from "./runs.ts";
 
 const uri = text(1024, "pln://seed/x/f");
 const sleepImport = `(import "wasi_snapshot_preview1" "poll_oneoff"
@@ -200,7 +201,7 @@ Deno.test("S35: each call of a random schedule settles once, in time", async () 
       assert.equal(lab.sandbox.threads().length, 0);
       await lab.world.settle();
     }),
-    { numRuns: 300, seed: 4711 },
+    { numRuns: Math.min(fuzzRuns(300), 3_000), seed: 4711 },
   );
   for (
     const ending of ["ok", "trap", "timeout", "cancelled", "lost"] as const

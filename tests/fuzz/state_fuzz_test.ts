@@ -25,8 +25,9 @@ import {
 } from "../../src/state/journal_file.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
 import { cluster, key, signer, specOf } from "../unit/state_lab.ts";
+import { fuzzRuns } from "./runs.ts";
 
-const mutants = 5_000;
+const mutants = fuzzRuns(5_000);
 
 function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
