@@ -3,8 +3,8 @@
 // The decoder never builds objects from foreign keys: maps come back as Map.
 
 import { decode, encode, rfc8949EncodeOptions } from "cborg";
-import type { Bytes } from "./bytes.ts";
-import { equalBytes } from "./bytes.ts";
+import { type Bytes, equalBytes } from "./bytes.ts";
+import { checkCborForm } from "./cbor_form.ts";
 import { InputError } from "./errors.ts";
 
 /** What may cross the wire. Floats, tags and undefined may not. */
@@ -44,6 +44,7 @@ export function decodeCbor(
         `${options.bytesMax}`,
     );
   }
+  checkCborForm(bytes);
   let value: CborValue;
   let encoded: Bytes;
   try {

@@ -112,6 +112,12 @@ Deno.test("R06 decodeCbor() refuses other encodings of a value", () => {
     "01" + "01", // trailing bytes
     "8201", // truncated
     "5bffffffffffffffff", // a length of 2^64 - 1
+    "9bffffffffffffffff", // as many items
+    "baffffffff", // 2^32 - 1 pairs
+    "fb3ff8000000000000", // 1.5
+    "c001", // a tag
+    "e0", // an unassigned simple value
+    "1c", // a reserved length
     "",
   ];
   for (const hex of refused) {
@@ -126,11 +132,14 @@ Deno.test("R06 decodeCbor() refuses long and deep input at once", () => {
     () => decodeCbor(new Uint8Array(1025), limit),
     /over its limit/,
   );
-  const deep = new Uint8Array(100_000).fill(0x81);
-  assert.throws(
-    () => decodeCbor(deep, { bytesMax: 1_000_000 }),
-    InputError,
-  );
+  const nested = (depth: number) =>
+    new Uint8Array(depth).fill(0x81).with(depth - 1, 0x80);
+  const generous = { bytesMax: 1_000_000 };
+  assert.doesNotThrow(() => decodeCbor(nested(64), generous));
+  for (const depth of [65, 5_000, 100_000]) {
+    assert.throws(() => decodeCbor(nested(depth), generous), /nests deeper/);
+  }
+  assert.throws(() => decodeCbor(nested(66).fill(0xa1), generous), InputError);
 });
 
 Deno.test("decodeCbor() throws nothing but InputError on any bytes", () => {
