@@ -107,6 +107,16 @@ async function embed(bundled: string, target: Target): Promise<void> {
   console.log(`ok ${target.triple}: ${size.toFixed(1)} MB embedded`);
 }
 
+async function hasNpm(): Promise<boolean> {
+  try {
+    await run("npm", ["--version"], { cwd: work });
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return false;
+    throw cause;
+  }
+}
+
 /** Deno's own binary for darwin, from npm: a Mach-O to embed into. */
 async function darwinBase(processor: "arm64" | "x64"): Promise<string> {
   const folder = `${work}/darwin-${processor}`;
@@ -128,10 +138,14 @@ try {
       { triple: "aarch64-unknown-linux-gnu", base: elf },
     ]
     : [];
-  targets.push(
-    { triple: "x86_64-apple-darwin", base: await darwinBase("x64") },
-    { triple: "aarch64-apple-darwin", base: await darwinBase("arm64") },
-  );
+  if (await hasNpm()) {
+    targets.push(
+      { triple: "x86_64-apple-darwin", base: await darwinBase("x64") },
+      { triple: "aarch64-apple-darwin", base: await darwinBase("arm64") },
+    );
+  } else {
+    console.log("skip darwin: npm, which brings a base for it, is not here");
+  }
   for (const target of targets) await embed(bundled, target);
 } finally {
   await Deno.remove(work, { recursive: true });
