@@ -10,6 +10,7 @@ import {
   limits,
   NotFoundError,
 } from "../kernel/mod.ts";
+import { diskError } from "./disk_fault.ts";
 
 const tooLongHint = "Choose a shorter --dir";
 
@@ -157,5 +158,5 @@ function bindError(path: string, cause: unknown): unknown {
       hint: tooLongHint,
     });
   }
-  return cause;
+  return diskError(cause, { operation: "listen on", path: "", label: path });
 }

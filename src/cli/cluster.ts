@@ -32,7 +32,10 @@ export async function makeCluster(
 ): Promise<MadeCluster> {
   const { platform } = invocation;
   const disk = await invocation.openDisk();
-  await using _held = await holdDirectory(disk);
+  // A node that is there is refused below, whether its daemon runs or not.
+  await using _held = await isInitialised(disk)
+    ? undefined
+    : await holdDirectory(disk);
   await refuseUsed(disk);
   const [clock, random, signer] = await Promise.all([
     platform.openClock(),

@@ -19,6 +19,11 @@ export const run: Run<"config show"> = async (invocation, { flags }) => {
     return await showEffective(invocation, settings);
   }
   const text = await readConfigText(await invocation.openDisk());
+  if (text === "") {
+    await invocation.note(
+      'config.yaml is empty or missing; see "pln config show --effective"',
+    );
+  }
   await invocation.answer({ version: 1, settings: parseConfig(text) }, text);
 };
 
