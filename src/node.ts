@@ -8,13 +8,12 @@ import {
   canonicalJson,
   ClosedError,
   type Digest,
+  Holds,
   InputError,
   LimitError,
   limits,
   NotFoundError,
   parseName,
-  PlnError,
-  reportError,
   Sequence,
   utf8,
 } from "./kernel/mod.ts";
@@ -28,10 +27,11 @@ import {
   type StateReport,
   type View,
 } from "./state/mod.ts";
-import { ContentStore } from "./blobs/mod.ts";
+import { ContentStore, ObjectKeeper } from "./blobs/mod.ts";
 import {
   type CallReport,
   type CallRequest,
+  type HostedSeed,
   type ModuleFacts,
   type PublishedSeed,
   SeedCalls,
@@ -98,16 +98,17 @@ export class Node implements AsyncDisposable {
   readonly #ports: Ports;
   readonly #state: OwnerState;
   readonly #store: ContentStore;
+  readonly #keeper: ObjectKeeper;
   readonly #pool: SeedPool;
   readonly #calls: SeedCalls;
   readonly #scope: AsyncDisposableStack;
-  /** Publishing and collecting read the state, then write the store. */
-  readonly #changes = new Sequence();
-  /** Why stored modules cannot be read, by their digests. */
-  readonly #damaged = new Map<string, string>();
-  #storeFault: string | undefined;
+  /** Seeds that calls under way use, replaced ones among them, by key. */
+  readonly #used = new Holds<string>();
+  readonly #changes = new Set<Promise<unknown>>();
+  readonly #removals = new Sequence();
   #isClosed = false;
   #seeds: ReadonlyMap<string, PublishedSeed> = new Map();
+  #named: ReadonlySet<Digest> = new Set();
 
   /** For `openNode`; takes `parts` over and disposes them. */
   constructor(
@@ -121,6 +122,11 @@ export class Node implements AsyncDisposable {
     this.#state = parts.state;
     this.#scope = parts.scope;
     this.#store = new ContentStore(ports);
+    this.#keeper = new ObjectKeeper({
+      store: this.#store,
+      log: ports.log,
+      isNamed: (digest) => this.#isNamed(digest),
+    });
     this.#pool = this.#scope.use(
       new SeedPool({ ...ports, onLog: this.#onSeedLog }),
     );
@@ -153,7 +159,7 @@ export class Node implements AsyncDisposable {
 
   /** Why the newest module could not be stored; undefined when it was. */
   get storeFault(): string | undefined {
-    return this.#storeFault;
+    return this.#keeper.fault;
   }
 
   /** What this node saw of a seed, and why it cannot run it. */
@@ -161,7 +167,7 @@ export class Node implements AsyncDisposable {
     return {
       ...this.#calls.reportOf(name),
       refusal: this.#pool.refusalOf(spec.digest) ??
-        this.#damaged.get(spec.digest),
+        this.#keeper.damageOf(spec.digest),
     };
   }
 
@@ -178,7 +184,7 @@ export class Node implements AsyncDisposable {
     await this.#change(async () => {
       const record = { section: "node", key: nodeRecordKey, value } as const;
       await this.#state.publish([record]);
-      await this.#collect();
+      await this.#keeper.collect();
     });
   }
 
@@ -210,20 +216,20 @@ export class Node implements AsyncDisposable {
       { name, digest, config },
       async () => unstored ?? await this.#readModule(digest),
     );
+    using _kept = this.#keeper.hold(digest);
     try {
       const facts = await this.#pool.load(seed);
       const publishedMs = Math.round(this.#ports.clock.wallMs());
       const sizeBytes = module.length;
       const value = { digest, sizeBytes, config, timeoutMs, publishedMs };
       return await this.#change(async () => {
+        await this.#keeper.put(module);
         const replaces = this.view.seeds.get(name)?.spec.digest;
-        await this.#storeModule(module);
         await this.#state.publish([{ section: "seeds", key: name, value }]);
-        await this.#collect();
         return { ...facts, digest, replaces };
       });
     } catch (cause) {
-      if (this.#seeds.get(name)?.key !== seed.key) this.#pool.unload(seed.key);
+      this.#unloadIfOld(seed);
       throw cause;
     } finally {
       unstored = undefined;
@@ -236,7 +242,8 @@ export class Node implements AsyncDisposable {
    * @throws {NotFoundError} There is no such seed.
    */
   async unpublishSeed(name: string): Promise<void> {
-    await this.#change(async () => {
+    // Of two that remove the same name, one finds it gone.
+    const remove = async () => {
       if (!this.view.seeds.has(name)) {
         throw new NotFoundError(`There is no seed "${name.slice(0, 80)}"`, {
           hint: 'See "pln status seeds"',
@@ -245,8 +252,8 @@ export class Node implements AsyncDisposable {
       const change = { section: "seeds", key: name, value: undefined } as const;
       await this.#state.publish([change]);
       this.#calls.forget(name);
-      await this.#collect();
-    });
+    };
+    await this.#change(() => this.#removals.run(remove));
   }
 
   /** Calls a seed in this node's own name. */
@@ -262,85 +269,77 @@ export class Node implements AsyncDisposable {
     return this.#state.acceptLoss();
   }
 
-  /** Ends the change under way first: nothing touches the disk after. */
+  /** Ends the changes under way first: nothing touches the disk after. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await this.#changes.run(() => Promise.resolve());
+    await Promise.allSettled(this.#changes);
     await this.#scope.disposeAsync();
+    await this.#keeper.settle();
   }
 
-  #change<T>(run: () => Promise<T>): Promise<T> {
-    return this.#changes.run(() => {
-      this.#refuseIfClosed();
-      return run();
-    });
+  async #change<T>(run: () => Promise<T>): Promise<T> {
+    this.#refuseIfClosed();
+    const change = run();
+    this.#changes.add(change);
+    try {
+      return await change;
+    } finally {
+      this.#changes.delete(change);
+    }
   }
 
   #refuseIfClosed(): void {
     if (this.#isClosed) throw new ClosedError("The node is closing");
   }
 
-  async #storeModule(module: Bytes): Promise<void> {
-    try {
-      const digest = await this.#store.put(module);
-      this.#damaged.delete(digest);
-      this.#storeFault = undefined;
-    } catch (cause) {
-      this.#storeFault = reportError(cause).message;
-      throw cause;
-    }
-  }
-
-  async #readModule(digest: Digest): Promise<Bytes> {
-    try {
-      const bytesMax = limits.moduleBytesMax;
-      const module = await this.#store.read(digest, { bytesMax });
-      this.#damaged.delete(digest);
-      return module;
-    } catch (cause) {
-      if (cause instanceof PlnError) this.#damaged.set(digest, cause.message);
-      throw cause;
-    }
+  #readModule(digest: Digest): Promise<Bytes> {
+    return this.#keeper.read(digest, { bytesMax: limits.moduleBytesMax });
   }
 
   /**
-   * Removes only what the disk's journal cannot name any more: not before the
-   * first publish of this start, nor after one that failed. Until then a power
-   * loss may bring an older state back, with the modules it names. Nor what an
-   * entry may name that this version cannot read.
+   * Whether the disk's journal may name a module. Before the first publish of
+   * this start, and after one that failed, a power loss may bring an older
+   * state back with the modules it names. Nor can it be known of entries that
+   * this version cannot read.
    */
-  async #collect(): Promise<void> {
+  #isNamed(digest: Digest): boolean {
+    if (this.#named.has(digest)) return true;
     const { fault, seq, ignoredEntries } = this.stateReport();
-    const isUnreadable = ignoredEntries.some(({ section }) =>
-      section === "seeds"
-    );
-    if (fault !== undefined || seq === 0 || isUnreadable) return;
-    const named = new Set<string>();
-    for (const { spec } of this.view.seeds.values()) named.add(spec.digest);
-    try {
-      for (const digest of await this.#store.list()) {
-        if (named.has(digest)) continue;
-        await this.#store.remove(digest);
-        this.#damaged.delete(digest);
-      }
-    } catch (cause) {
-      // Garbage left behind costs room, and is found again by the next one.
-      this.#ports.log.warn("store.collect_failed", { cause });
-    }
+    return fault !== undefined || seq === 0 ||
+      ignoredEntries.some(({ section }) => section === "seeds");
   }
 
   #adopt(view: View): void {
     const before = this.#seeds;
     const seeds = new Map<string, PublishedSeed>();
+    const named = new Set<Digest>();
     for (const [name, { spec }] of view.seeds) {
       const readModule = () => this.#readModule(spec.digest);
       const seed = hosted({ name, ...spec }, readModule);
-      seeds.set(name, { ...seed, timeoutMs: spec.timeoutMs });
+      const hold = () => this.#use(seed);
+      seeds.set(name, { ...seed, hold, timeoutMs: spec.timeoutMs });
+      named.add(spec.digest);
     }
+    const once = this.#named;
     this.#seeds = seeds;
-    for (const [name, { key }] of before) {
-      if (seeds.get(name)?.key !== key) this.#pool.unload(key);
+    this.#named = named;
+    for (const seed of before.values()) this.#unloadIfOld(seed);
+    for (const digest of once) {
+      if (!named.has(digest)) void this.#keeper.discard(digest);
     }
+  }
+
+  /** A replaced seed stays, module and all, until its last call has ended. */
+  #use(seed: HostedSeed & { readonly digest: Digest }): Disposable {
+    const holds = new DisposableStack();
+    holds.use(this.#keeper.hold(seed.digest));
+    holds.use(this.#used.take(seed.key, () => this.#unloadIfOld(seed)));
+    return holds;
+  }
+
+  #unloadIfOld({ name, key }: HostedSeed): void {
+    if (this.#seeds.get(name)?.key === key || this.#used.has(key)) return;
+    this.#pool.unload(key);
   }
 
   readonly #onSeedLog = (level: LogLevel, line: SeedLogLine): void => {

@@ -7,6 +7,7 @@ export * from "./bytes.ts";
 export * from "./cbor.ts";
 export * from "./crc32c.ts";
 export * from "./errors.ts";
+export * from "./holds.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./lifecycle.ts";

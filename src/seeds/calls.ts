@@ -26,7 +26,11 @@ import {
 } from "./uri.ts";
 
 /** A seed as the cluster's state names it. */
-export type PublishedSeed = HostedSeed & { readonly timeoutMs: number };
+export type PublishedSeed = HostedSeed & {
+  readonly timeoutMs: number;
+  /** Keeps this very version until the call that uses it has ended. */
+  hold(): Disposable;
+};
 
 /** Who a name means; what calls need from the state. */
 export interface SeedDirectory {
@@ -150,6 +154,7 @@ export class SeedCalls {
     { flow, chain, isNested }: Hop,
   ): Promise<Bytes> {
     const seed = this.#find(target);
+    using _version = seed.hold();
     const { clock, pool } = this.#needs;
     const statistics = this.#statisticsOf(target.seed);
     const startMs = clock.nowMs();

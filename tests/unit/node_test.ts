@@ -134,6 +134,22 @@ test("Node.publishSeed() of one name at once: the last one stays", async (lab) =
   assert.equal(new Set([...replaced, digest]).size, numbers.length + 1);
 });
 
+test("S35 R14 calls that wait while their seed is replaced are answered", async (lab) => {
+  const { machine, node } = lab;
+  const before = await node.publishSeed("a", sampleModule(1), plain);
+  const calls = Array.from({ length: 300 }, () => tagOf(node, "a"));
+  const next = await node.publishSeed("a", sampleModule(2), plain);
+  assert.equal(next.replaces, before.digest);
+  const tags = new Set(await Promise.all(calls));
+  assert.deepEqual([...tags], [sampleTag(1)]);
+  assert.equal(await tagOf(node, "a"), sampleTag(2));
+  const last = Array.from({ length: 300 }, () => tagOf(node, "a"));
+  await node.unpublishSeed("a");
+  assert.deepEqual([...new Set(await Promise.all(last))], [sampleTag(2)]);
+  await lab.process.clock.sleep(10, never);
+  assert.deepEqual(await stored(machine), []);
+});
+
 test("Node keeps a module while one of two seeds names it", async (lab) => {
   const { machine, node } = lab;
   await node.publishSeed("a", sampleModule(1), plain);
