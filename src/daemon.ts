@@ -306,15 +306,8 @@ class Daemon implements AsyncDisposable {
   }
 
   #allAlarms(node: Node): Alarm[] {
-    const { fault, faultHint, ignoredEntries } = node.stateReport();
-    const alarms = [...this.#listeners.alarms];
+    const alarms = [...this.#listeners.alarms, ...node.alarms];
     if (this.#renewalAlarm !== undefined) alarms.push(this.#renewalAlarm);
-    if (fault !== undefined) alarms.push({ message: fault, hint: faultHint });
-    const { storeFault } = node;
-    if (storeFault !== undefined) alarms.push({ message: storeFault });
-    for (const { section, key, reason } of ignoredEntries) {
-      alarms.push({ message: `Entry "${key}" of ${section}: ${reason}` });
-    }
     return alarms;
   }
 

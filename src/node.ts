@@ -9,13 +9,10 @@ import {
   ClosedError,
   type Digest,
   Holds,
-  InputError,
-  LimitError,
   limits,
   NotFoundError,
   parseName,
   Sequence,
-  utf8,
 } from "./kernel/mod.ts";
 import type { LogLevel, Ports } from "./ports/mod.ts";
 import type { NodeIdentity } from "./identity/mod.ts";
@@ -33,9 +30,11 @@ import {
   type CallRequest,
   type HostedSeed,
   type ModuleFacts,
+  parseSeedOptions,
   type PublishedSeed,
   SeedCalls,
   type SeedLogLine,
+  type SeedOptions,
   SeedPool,
   type SeedTarget,
 } from "./seeds/mod.ts";
@@ -45,7 +44,9 @@ export {
   createCluster,
   isInitialised,
   loadIdentity,
+  type Membership,
   type NodeIdentity,
+  readMembership,
   renewOwnMember,
 } from "./identity/mod.ts";
 
@@ -53,12 +54,6 @@ export {
 export type NodeConfig = {
   readonly identity: NodeIdentity;
   readonly name: string;
-};
-
-/** What a seed is published with. */
-export type SeedOptions = {
-  readonly config: Readonly<Record<string, string>>;
-  readonly timeoutMs?: number | undefined;
 };
 
 /** `replaces` is undefined when the name was free. */
@@ -70,6 +65,12 @@ export type PublishedFacts = ModuleFacts & {
 /** `refusal` says why this node does not run the seed; undefined: it does. */
 export type SeedReport = CallReport & {
   readonly refusal: string | undefined;
+};
+
+/** For the status: what is wrong, and what to type. */
+export type NodeAlarm = {
+  readonly message: string;
+  readonly hint?: string | undefined;
 };
 
 /** In this node's own name: it fills the caller in. */
@@ -152,7 +153,7 @@ export class Node implements AsyncDisposable {
     return this.#state.report();
   }
 
-  /** `abandoned` are those that a runaway call cost, since the start. */
+  /** `abandoned` are those that guests hold which do not return. */
   get threadCounts(): { readonly running: number; readonly abandoned: number } {
     return this.#pool.threadCounts;
   }
@@ -160,6 +161,33 @@ export class Node implements AsyncDisposable {
   /** Why the newest module could not be stored; undefined when it was. */
   get storeFault(): string | undefined {
     return this.#keeper.fault;
+  }
+
+  /** What somebody should look at, worst first. */
+  get alarms(): readonly NodeAlarm[] {
+    const { fault, faultHint, ignoredEntries } = this.stateReport();
+    const alarms: NodeAlarm[] = [];
+    if (fault !== undefined) alarms.push({ message: fault, hint: faultHint });
+    const message = this.#keeper.fault;
+    if (message !== undefined) alarms.push({ message });
+    for (const { name, spec } of this.view.seeds.values()) {
+      const damage = this.#keeper.damageOf(spec.digest);
+      if (damage === undefined) continue;
+      const hint = `Seed it again: pln seed <file> ${name}`;
+      alarms.push({ message: `Seed "${name}": ${damage}`, hint });
+    }
+    const { runawaySeeds, threadCounts } = this.#pool;
+    if (runawaySeeds.length > 0) {
+      alarms.push({
+        message: `Calls of ${runawaySeeds.join(", ")} never ended and hold ` +
+          `${threadCounts.abandoned} threads`,
+        hint: 'Mend or unseed them, then "pln restart"',
+      });
+    }
+    for (const { section, key, reason } of ignoredEntries) {
+      alarms.push({ message: `Entry "${key}" of ${section}: ${reason}` });
+    }
+    return alarms;
   }
 
   /** What this node saw of a seed, and why it cannot run it. */
@@ -174,7 +202,7 @@ export class Node implements AsyncDisposable {
   /**
    * Tells the cluster who this node is, and with that settles the state after
    * a start; then removes stored modules that no seed names, as a crash may
-   * leave them.
+   * leave them, and looks whether those that are named are there.
    *
    * @throws {CorruptError | DiskError} As a publish would; the node serves on.
    */
@@ -185,6 +213,9 @@ export class Node implements AsyncDisposable {
       const record = { section: "node", key: nodeRecordKey, value } as const;
       await this.#state.publish([record]);
       await this.#keeper.collect();
+      for (const { spec } of this.view.seeds.values()) {
+        await this.#keeper.inspect(spec.digest, spec);
+      }
     });
   }
 
@@ -202,14 +233,9 @@ export class Node implements AsyncDisposable {
     options: SeedOptions,
   ): Promise<PublishedFacts> {
     parseName(name, "seed");
-    checkConfig(options.config);
-    const timeoutMs = options.timeoutMs ?? limits.callTimeoutMsDefault;
-    if (timeoutMs < 1 || timeoutMs > limits.callTimeoutMsMax) {
-      throw new InputError("A timeout is from 1ms to 1h");
-    }
+    const { config, timeoutMs } = parseSeedOptions(options);
     this.#refuseIfClosed();
     const digest = this.#store.digest(module);
-    const { config } = options;
     // The pool keeps what it was given: not the module's bytes.
     let unstored: Bytes | undefined = module;
     const seed = hosted(
@@ -359,19 +385,4 @@ function hosted(
 ) {
   const key = canonicalJson([name, digest, config]);
   return { key, name, digest, config, readModule };
-}
-
-function checkConfig(config: Readonly<Record<string, string>>): void {
-  const entries = Object.entries(config);
-  const size = utf8(JSON.stringify(config)).length;
-  if (
-    entries.length <= limits.seedConfigEntriesMax &&
-    size <= limits.seedConfigBytesMax
-  ) return;
-  throw new LimitError(
-    `A seed's configuration may have ${limits.seedConfigEntriesMax} entries ` +
-      `and ${limits.seedConfigBytesMax} bytes, not ${entries.length} and ` +
-      `${size}`,
-    { hint: "Let the seed read what is large from its input" },
-  );
 }

@@ -86,6 +86,19 @@ export class ObjectKeeper {
     }
   }
 
+  /** Notices a named object that is missing or has another size. */
+  async inspect(
+    digest: Digest,
+    { sizeBytes }: { readonly sizeBytes: number },
+  ): Promise<void> {
+    if (await this.#needs.store.has(digest, { sizeBytes })) return;
+    if (!this.#needs.isNamed(digest)) return;
+    this.#damaged.set(
+      digest,
+      `Object ${digest} in the store is missing or damaged`,
+    );
+  }
+
   /** Removes an object unless it is named or held; never rejects. */
   async discard(digest: Digest): Promise<void> {
     await this.#remove(() => Promise.resolve([digest]));

@@ -88,6 +88,15 @@ export class ContentStore {
     });
   }
 
+  /** Whether an object of that size is stored; its bytes are not read. */
+  async has(
+    digest: Digest,
+    { sizeBytes }: { readonly sizeBytes: number },
+  ): Promise<boolean> {
+    const stat = await this.#needs.disk.stat(pathOf(digest));
+    return stat?.sizeBytes === header.length + sizeBytes;
+  }
+
   /** Digests of all objects, damaged ones included; foreign files are not. */
   async list(): Promise<readonly Digest[]> {
     const { disk } = this.#needs;

@@ -47,7 +47,7 @@ export function renderMetrics(report: StatusReport): string {
     gauge("pln_state_entries", one(state.entries)),
     gauge("pln_state_journal_bytes", one(state.journalBytes)),
     gauge("pln_seed_threads", one(threads.running)),
-    counter("pln_seed_threads_abandoned_total", one(threads.abandoned)),
+    gauge("pln_seed_threads_abandoned", one(threads.abandoned)),
     counter("pln_seed_calls_total", perSeed((seed) => seed.calls)),
     counter("pln_seed_errors_total", perSeed((seed) => seed.errors)),
     gauge("pln_seed_calls_running", perSeed((seed) => seed.running)),

@@ -6,6 +6,7 @@ export * from "./calls.ts";
 export * from "./errors.ts";
 export type { SeedSetup } from "./messages.ts";
 export { type ModuleFacts, moduleFormFault } from "./module.ts";
+export { parseSeedOptions, type SeedOptions } from "./options.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
 export { serveSeedThread } from "./thread.ts";
 export type { CallReport } from "./statistics.ts";

@@ -12,6 +12,7 @@ import {
   unreachable,
 } from "../kernel/mod.ts";
 import type { LogLevel, Ports } from "../ports/mod.ts";
+import { AbandonedThreads } from "./abandoned.ts";
 import { SaturatedError, SeedError } from "./errors.ts";
 import { Loads } from "./loads.ts";
 import type { FromThread, RequestMessage } from "./messages.ts";
@@ -51,8 +52,7 @@ export class SeedPool implements AsyncDisposable {
   readonly #threads = new Set<ThreadHandle>();
   readonly #queue = new CallQueue();
   readonly #loads: Loads;
-  /** Abandoned threads by module digest. */
-  readonly #abandoned = new Map<string, number>();
+  readonly #abandoned: AbandonedThreads;
   readonly #watch: Watch;
   #nextCall = 1;
 
@@ -61,6 +61,7 @@ export class SeedPool implements AsyncDisposable {
     this.#needs = needs;
     this.#scope = new Scope(this.#onTaskFailure);
     this.#loads = new Loads(needs.clock, this.#scope);
+    this.#abandoned = new AbandonedThreads(needs.log);
     this.#watch = new Watch(needs.clock, {
       threads: this.#threads,
       queue: this.#queue,
@@ -69,23 +70,19 @@ export class SeedPool implements AsyncDisposable {
     });
   }
 
-  /** `abandoned` are those that a runaway call cost, since the start. */
+  /** `abandoned` are those that guests hold which do not return. */
   get threadCounts(): { readonly running: number; readonly abandoned: number } {
-    const abandoned = [...this.#abandoned.values()].reduce((a, b) => a + b, 0);
-    return { running: this.#threads.size, abandoned };
+    return { running: this.#threads.size, abandoned: this.#abandoned.count };
   }
 
   /** Why calls of this module are refused; undefined when they are not. */
   refusalOf(digest: string): string | undefined {
-    const count = this.#abandoned.get(digest) ?? 0;
-    if (count >= limits.abandonedThreadsPerSeedMax) {
-      return `${count} of its calls never ended and cost a thread each`;
-    }
-    if (this.threadCounts.abandoned >= limits.abandonedThreadsMax) {
-      return `${limits.abandonedThreadsMax} threads are lost to calls that ` +
-        "never ended";
-    }
-    return undefined;
+    return this.#abandoned.refusalOf(digest);
+  }
+
+  /** Names of the seeds whose guests hold abandoned threads. */
+  get runawaySeeds(): readonly string[] {
+    return this.#abandoned.seeds;
   }
 
   /**
@@ -143,9 +140,13 @@ export class SeedPool implements AsyncDisposable {
   /** Fails what is under way with reason "lost"; harmless twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closing = new SeedError("lost", "The node is closing");
-    for (const thread of this.#threads) this.#drop(thread, closing);
+    for (const thread of this.#threads) {
+      thread.terminate();
+      this.#drop(thread, closing);
+    }
     for (const call of this.#queue.toArray()) this.#watch.end(call, closing);
     this.#watch[Symbol.dispose]();
+    this.#abandoned[Symbol.dispose]();
     await this.#scope[Symbol.asyncDispose]();
   }
 
@@ -153,11 +154,11 @@ export class SeedPool implements AsyncDisposable {
     job: CallJob,
     answer: (result: Bytes | SeedError) => void,
   ): PendingCall {
-    const onAbort = () => this.#watch.end(call, cancelled());
+    const onAbort = () => this.#watch.cancel(call, cancelled());
     const call: PendingCall = {
       id: this.#newId(),
       job,
-      acceptedMs: this.#needs.clock.nowMs(),
+      givenMs: job.deadlineMs - this.#needs.clock.nowMs(),
       load: undefined,
       losses: 0,
       isSettled: false,
@@ -220,7 +221,9 @@ export class SeedPool implements AsyncDisposable {
     const thread = new ThreadHandle(this.#needs.sandbox.spawn("seed"), {
       onMessage: (message) => this.#receive(thread, message),
       onFailure: (cause) => {
+        if (this.#abandoned.takeBack(thread)) return;
         this.#needs.log.error("seed.thread_failed", { cause });
+        thread.terminate();
         this.#drop(
           thread,
           new SeedError("lost", "The seed's thread failed", { cause }),
@@ -255,6 +258,7 @@ export class SeedPool implements AsyncDisposable {
   }
 
   #receive(thread: ThreadHandle, message: FromThread): void {
+    if (this.#abandoned.takeBack(thread)) return;
     switch (message[0]) {
       case "done":
         return this.#finish(thread, message[1], message[2]);
@@ -315,21 +319,18 @@ export class SeedPool implements AsyncDisposable {
 
   /** A guest does not return: the thread is given up with all it still has. */
   #abandon(thread: ThreadHandle, { load, isLoading }: Culprit): void {
-    const { digest, name } = load.seed;
-    this.#abandoned.set(digest, (this.#abandoned.get(digest) ?? 0) + 1);
-    this.#needs.log.error("seed.thread_abandoned", { seed: name, digest });
+    this.#abandoned.add(thread, load.seed);
     if (isLoading) endLoad(thread, load);
     this.#drop(
       thread,
-      new SeedError("lost", `Its thread was lost to seed "${name}"`),
+      new SeedError("lost", `Its thread was lost to seed "${load.seed.name}"`),
     );
     this.#pump();
   }
 
-  /** Ends a thread: what it has not started starts elsewhere. */
+  /** Takes a thread out: what it has not started starts elsewhere. */
   #drop(thread: ThreadHandle, fault: SeedError): void {
     this.#threads.delete(thread);
-    thread.terminate();
     const waiting: PendingCall[] = [];
     for (const call of [...thread.calls.values()]) {
       const isOver = call.isSettled || ++call.losses >= triesMax;

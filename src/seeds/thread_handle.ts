@@ -45,7 +45,8 @@ export type PendingCall = {
   /** Changes before it is posted, never after. */
   id: number;
   readonly job: CallJob;
-  readonly acceptedMs: number;
+  /** How long its guest may run, should it start late; 0 once cancelled. */
+  givenMs: number;
   /** Its module on the thread that has it. */
   load: Load | undefined;
   /** Threads that ended while it waited there. */
@@ -54,7 +55,7 @@ export type PendingCall = {
   settle(result: Bytes | SeedError): void;
   isSettled: boolean;
   isPosted: boolean;
-  /** When the deadline was seen to have passed. */
+  /** When its deadline was seen to have passed, or its caller to be gone. */
   overdueMs: number | undefined;
 };
 

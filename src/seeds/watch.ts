@@ -49,6 +49,13 @@ export class Watch implements Disposable {
     this.#timer ??= this.#clock.after(tickMs, () => this.#tick());
   }
 
+  /** The caller went away: the guest has no more time than the grace. */
+  cancel(call: PendingCall, fault: SeedError): void {
+    call.overdueMs ??= this.#clock.nowMs();
+    call.givenMs = 0;
+    this.end(call, fault);
+  }
+
   /** Answers a call now; its guest is told, should it run. */
   end(call: PendingCall, fault: SeedError): void {
     call.settle(fault);
@@ -174,7 +181,6 @@ function culpritOf(thread: ThreadHandle, nowMs: number): Culprit | undefined {
   if (call?.load === undefined || call.overdueMs === undefined) {
     return undefined;
   }
-  const givenMs = call.job.deadlineMs - call.acceptedMs;
-  const endMs = Math.max(call.overdueMs, sinceMs + givenMs) + graceMs;
+  const endMs = Math.max(call.overdueMs, sinceMs + call.givenMs) + graceMs;
   return nowMs > endMs ? { load: call.load, isLoading: false } : undefined;
 }

@@ -77,7 +77,7 @@ Deno.test("S35: a seed that cost two threads is refused, others are not", async 
     await lab.world.settle();
   }
   const message = 'Seed "bad" is refused: 2 of its calls never ended and ' +
-    "cost a thread each";
+    "hold a thread each";
   const error = await rejectsWith(lab.run(seed, "fine"), "refused", {
     message,
   });
@@ -99,7 +99,7 @@ Deno.test("S35: all seeds are refused once eight threads are lost", async () => 
   }
   assert.equal(lab.pool.threadCounts.abandoned, 8);
   const good = lab.add("good", echoWasm);
-  const message = /8 threads are lost to calls that never ended$/;
+  const message = /calls of bad0, .*bad7 never ended and hold all 8 threads$/;
   await rejectsWith(lab.run(good, "echo"), "refused", { message });
 });
 

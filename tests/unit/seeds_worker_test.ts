@@ -189,6 +189,6 @@ Deno.test("S35: guests that never return, in a process of their own", async () =
     beside: ["A", "B", "C"],
     endings: ["timeout", "timeout", "refused"],
     after: "AFTER",
-    refusal: "2 of its calls never ended and cost a thread each",
+    refusal: "2 of its calls never ended and hold a thread each",
   });
 });
