@@ -7,6 +7,7 @@ import {
   concatBytes,
   emptyBytes,
   LimitError,
+  limits,
   PlnError,
   UnreachableError,
 } from "../kernel/mod.ts";
@@ -44,6 +45,38 @@ export async function readBytes(
   } catch (cause) {
     if (cause instanceof PlnError) throw cause;
     throw new UnreachableError(`${what} broke off before its end`, { cause });
+  }
+}
+
+/**
+ * Room for the bodies of all requests under way together, so that many large
+ * ones at once cannot exhaust the memory.
+ */
+export class BodyBudget {
+  #leftBytes = limits.controlBodiesBytesMax;
+
+  /**
+   * Room for one body until the result is disposed.
+   *
+   * @throws {LimitError} There is none now; safe to retry.
+   */
+  take(message: Request, options: { readonly bytesMax: number }): Disposable {
+    const { bytesMax } = options;
+    const longest = message.body ? bytesMax : 0;
+    const declared = declaredLength(message.headers) ?? longest;
+    const bytes = Math.min(declared, longest);
+    if (bytes > this.#leftBytes) {
+      throw new LimitError(
+        `Requests under way hold ${limits.controlBodiesBytesMax} bytes already`,
+        { hint: "Try again in a moment" },
+      );
+    }
+    this.#leftBytes -= bytes;
+    const room = new DisposableStack();
+    room.defer(() => {
+      this.#leftBytes += bytes;
+    });
+    return room;
   }
 }
 

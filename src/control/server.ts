@@ -27,7 +27,7 @@ import {
   type StatusReport,
   versionHeader,
 } from "./api.ts";
-import { readBytes } from "./body.ts";
+import { BodyBudget, readBytes } from "./body.ts";
 
 /** What the API needs from the daemon; each may throw PlnErrors. */
 export interface ControlHandlers {
@@ -68,6 +68,7 @@ export type ControlServerNeeds = {
 export class ControlServer {
   readonly #log: Log;
   readonly #handlers: ControlHandlers;
+  readonly #bodies = new BodyBudget();
   #underWay = 0;
 
   /** Listens nowhere: a server of the web port calls `handle`. */
@@ -154,10 +155,9 @@ export class ControlServer {
       parseJson(url.searchParams.get("spec") ?? "{}", "The seed's spec"),
       { what: "The seed's spec" },
     );
-    const module = await readBytes(request, {
-      bytesMax: limits.moduleBytesMax,
-      what: "A module",
-    });
+    const bytesMax = limits.moduleBytesMax;
+    using _room = this.#bodies.take(request, { bytesMax });
+    const module = await readBytes(request, { bytesMax, what: "A module" });
     return await this.#handlers.publishSeed(name, module, spec);
   }
 
@@ -170,10 +170,10 @@ export class ControlServer {
     if (seed === undefined || fn === undefined || more.length > 0) {
       throw new InputError("A call names a seed and a function");
     }
-    const input = await readBytes(request, {
-      bytesMax: limits.callInputBytesMax,
-      what: "The input of a call",
-    });
+    const bytesMax = limits.callInputBytesMax;
+    using _room = this.#bodies.take(request, { bytesMax });
+    const what = "The input of a call";
+    const input = await readBytes(request, { bytesMax, what });
     return await this.#handlers.call({ seed, function: fn }, input, {
       timeoutMs: integerOf(url, "timeoutMs"),
       signal: request.signal,

@@ -67,12 +67,16 @@ export const limits = {
   socketPathBytesMax: 104, // sun_path on darwin, with its zero byte
   socketClientsMax: 16, // unix sockets a process keeps connections to
   controlRequestBytesMax: 64 * KiB,
+  controlBodiesBytesMax: 256 * MiB, // of all requests under way together
   controlResponseBytesMax: 32 * MiB,
   controlRequestsMax: 1024,
   drainMsMax: 10_000,
 
   // Sockets of services
   acceptQueueConnectionsMax: 1024,
+
+  // Disk
+  durableDirectoriesMax: 4096, // known to a process; the store alone has 256
 
   // Logs
   logFileBytesMax: 8 * MiB,

@@ -60,6 +60,9 @@ export type SeedCallsNeeds = Pick<Ports, "clock" | "log"> & {
   readonly pool: SeedPool;
 };
 
+/** Refused requests of one call that are logged one by one. */
+const refusalsLogged = 3;
+
 /** What stays the same over all hops of one call. */
 type Flow = {
   readonly caller: Caller;
@@ -159,6 +162,7 @@ export class SeedCalls {
     const statistics = this.#statisticsOf(target.seed);
     const startMs = clock.nowMs();
     let refusal: string | undefined;
+    let refused = 0;
     let failed = true;
     statistics.start();
     try {
@@ -175,7 +179,10 @@ export class SeedCalls {
             const inner = { flow, chain: [...chain, target] };
             return await this.#follow(seedTargetOf(uri), body, inner);
           } catch (cause) {
-            refusal = this.#logRefusal(target, uri, { cause });
+            refusal = refusalText(uri, cause);
+            if (++refused <= refusalsLogged) {
+              this.#logRefusal(target, uri, { cause });
+            }
             return undefined;
           }
         },
@@ -186,6 +193,10 @@ export class SeedCalls {
       throw withRefusal(cause, refusal);
     } finally {
       statistics.end(clock.nowMs() - startMs, { failed });
+      if (refused > refusalsLogged) {
+        const fields = { seed: target.seed, count: refused };
+        this.#needs.log.warn("seed.requests_failed", fields);
+      }
     }
   }
 
@@ -194,12 +205,10 @@ export class SeedCalls {
     target: SeedTarget,
     uri: string,
     { cause }: { readonly cause: unknown },
-  ): string {
+  ): void {
     const { code, message } = reportError(cause);
-    const { log } = this.#needs;
-    const fields = { seed: target.seed, uri: uri.slice(0, 200), code, message };
-    log.warn("seed.request_failed", fields);
-    return `Its request to ${JSON.stringify(fields.uri)} failed: ${message}`;
+    const fields = { seed: target.seed, uri: shownUri(uri), code, message };
+    this.#needs.log.warn("seed.request_failed", fields);
   }
 
   #find(target: SeedTarget): PublishedSeed {
@@ -223,6 +232,15 @@ export class SeedCalls {
     this.#statistics.set(name, known);
     return known;
   }
+}
+
+function refusalText(uri: string, cause: unknown): string {
+  const { message } = reportError(cause);
+  return `Its request to ${JSON.stringify(shownUri(uri))} failed: ${message}`;
+}
+
+function shownUri(uri: string): string {
+  return uri.slice(0, 200);
 }
 
 function checkInput(input: Bytes): void {

@@ -81,3 +81,15 @@ export class SaturatedError extends PlnError {
   /** Exit code 6. */
   override readonly outcome: Outcome = "unreachable";
 }
+
+/** What a call ends with when nobody waits for it any more. */
+export function cancelled(): SeedError {
+  return new SeedError("cancelled", "Its caller went away");
+}
+
+/** What a call or a module is refused with while there is no room. */
+export function saturated(): SaturatedError {
+  return new SaturatedError("This node has more work than it can queue", {
+    hint: "Try again in a moment",
+  });
+}

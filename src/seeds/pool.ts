@@ -13,7 +13,7 @@ import {
 } from "../kernel/mod.ts";
 import type { LogLevel, Ports } from "../ports/mod.ts";
 import { AbandonedThreads } from "./abandoned.ts";
-import { SaturatedError, SeedError } from "./errors.ts";
+import { cancelled, saturated, SeedError } from "./errors.ts";
 import { Loads } from "./loads.ts";
 import type { FromThread, RequestMessage } from "./messages.ts";
 import type { ModuleFacts } from "./module.ts";
@@ -44,6 +44,10 @@ const extraThreadsMax = 2;
 const nestedPerThreadMax = 2048;
 /** Threads that may end under a call or a load before it fails. */
 const triesMax = 3;
+
+/** How long a module waits for a thread that is not blocked. */
+const loadWaitMsMax = 30_000;
+const loadWaitStepMs = 100;
 
 /** Starts threads only when a seed is loaded or called. */
 export class SeedPool implements AsyncDisposable {
@@ -92,17 +96,24 @@ export class SeedPool implements AsyncDisposable {
    * @throws {SaturatedError} All threads are blocked; safe to retry.
    */
   async load(seed: HostedSeed): Promise<ModuleFacts> {
-    for (let tries = 1;; tries++) {
+    const { clock } = this.#needs;
+    const endMs = clock.nowMs() + loadWaitMsMax;
+    for (let losses = 0;;) {
       this.#refuse(seed);
       const thread = this.#pick({ isNested: true });
-      if (thread === undefined) throw saturated();
-      const load = this.#loads.loadOn(thread, seed);
-      this.#watch.start();
-      try {
-        return await load.facts;
-      } catch (cause) {
-        if (!load.hasLostThread || tries >= triesMax) throw cause;
+      if (thread !== undefined) {
+        const load = this.#loads.loadOn(thread, seed);
+        this.#watch.start();
+        try {
+          return await load.facts;
+        } catch (cause) {
+          if (!load.hasLostThread) throw cause;
+          const hasEnded = !this.#threads.has(thread);
+          if (hasEnded && ++losses >= triesMax) throw cause;
+        }
       }
+      if (clock.nowMs() >= endMs) throw saturated();
+      await clock.sleep(loadWaitStepMs, this.#scope.signal);
     }
   }
 
@@ -270,9 +281,8 @@ export class SeedPool implements AsyncDisposable {
         return thread.loaded(message[1], message[2]);
       case "refused": {
         const [, number, { reason, message: text }, hint] = message;
-        const load = thread.loadNumbered(number);
-        if (load === undefined) return;
-        return thread.removeLoad(load, new SeedError(reason, text, { hint }));
+        const fault = new SeedError(reason, text, { hint });
+        return thread.refused(number, fault);
       }
       case "request":
         return this.#relay(thread, message);
@@ -347,14 +357,4 @@ export class SeedPool implements AsyncDisposable {
   readonly #onTaskFailure: FailureHandler = (task, cause) => {
     this.#needs.log.error("seed.task_failed", { task, cause });
   };
-}
-
-function cancelled(): SeedError {
-  return new SeedError("cancelled", "Its caller went away");
-}
-
-function saturated(): SaturatedError {
-  return new SaturatedError("This node has more calls than it can queue", {
-    hint: "Try again in a moment",
-  });
 }

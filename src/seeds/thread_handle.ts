@@ -181,6 +181,12 @@ export class ThreadHandle {
     if (this.loads.get(load.seed.key) !== load) this.#numbered.delete(number);
   }
 
+  /** The thread refuses a module; harmless for one that is forgotten. */
+  refused(number: number, fault: SeedError): void {
+    const load = this.loadNumbered(number);
+    if (load !== undefined) this.removeLoad(load, fault);
+  }
+
   /** There is, or will be, nothing of it on the thread. */
   removeLoad(load: Load, fault: SeedError): void {
     this.#numbered.delete(load.number);
