@@ -45,6 +45,8 @@ export const limits = {
   moduleBytesMax: 64 * MiB,
   moduleImportsMax: 1_000,
   moduleExportsMax: 10_000,
+  moduleTablesMax: 100,
+  moduleTableEntriesMax: 1_000_000, // V8 takes 8 bytes or more for each
   callInputBytesMax: 4 * MiB,
   callOutputBytesMax: 16 * MiB,
   callLogBytesMax: 64 * KiB,

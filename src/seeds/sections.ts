@@ -35,7 +35,13 @@ export type ModuleSections = {
   readonly exports: readonly ModuleExport[];
 };
 
-const sectionIds = { types: 1, imports: 2, functions: 3, exports: 7 } as const;
+const sectionIds = {
+  types: 1,
+  imports: 2,
+  functions: 3,
+  tables: 4,
+  exports: 7,
+} as const;
 const headerBytes = 8;
 
 /** @throws {SeedError} "invalid": malformed, or over a limit. */
@@ -76,6 +82,11 @@ function readSection(id: number, reader: Reader, found: Builder): void {
         found.functions.push(type);
       }
       return;
+    case sectionIds.tables:
+      return checkTables(reader.vector(
+        limits.moduleTablesMax,
+        () => readTableLength(reader),
+      ));
     case sectionIds.exports:
       found.exports = reader.vector(
         limits.moduleExportsMax,
@@ -107,6 +118,34 @@ function readType(reader: Reader): string {
       return valueLetters.get(code) ?? "r";
     }).join("");
   return `${letters()}:${letters()}`;
+}
+
+/** The entries a table starts with; the engine allocates them at once. */
+function readTableLength(reader: Reader): number {
+  const code = reader.byte();
+  if (code === 0x40) {
+    throw new SeedError(
+      "invalid",
+      "The module fills a table by an expression, which Pollen does not run",
+      { hint: "Fill it by element segments" },
+    );
+  }
+  if (code === 0x63 || code === 0x64) reader.integer();
+  const flags = reader.byte();
+  const length = reader.integer();
+  if ((flags & 1) === 1) reader.integer();
+  return length;
+}
+
+function checkTables(lengths: readonly number[]): void {
+  const length = lengths.reduce((sum, one) => sum + one, 0);
+  if (length <= limits.moduleTableEntriesMax) return;
+  throw new SeedError(
+    "invalid",
+    `The module's tables start with ${length} entries, more than ` +
+      `${limits.moduleTableEntriesMax}`,
+    { hint: "Let them start smaller" },
+  );
 }
 
 function readImport(reader: Reader, found: Builder): ModuleImport {

@@ -147,6 +147,26 @@ Deno.test("R13: names of any length do not get into the refusal", () => {
   assert.match(control.message, /^[ -~]+$/);
 });
 
+Deno.test("R13: tables that start too large are refused, before they are made", async () => {
+  const tables = (text: string) => wasm(`(module ${text} ${fine})`);
+  const most = limits.moduleTableEntriesMax;
+  loadModule(await tables(`(table ${most} funcref)`));
+  loadModule(await tables(`(table 0 ${most * 10} externref)`));
+  for (
+    const text of [
+      `(table ${most + 1} funcref)`,
+      `(table 10000000 10000000 externref)`,
+      `(table ${most} funcref) (table 1 funcref)`,
+    ]
+  ) {
+    const { reason, message } = refusalOf(await tables(text));
+    assert.equal(reason, "invalid");
+    assert.match(message, /tables start with|not valid/, text);
+  }
+  const many = "(table 1 funcref)".repeat(limits.moduleTablesMax + 1);
+  assert.equal(refusalOf(await tables(many)).reason, "invalid");
+});
+
 Deno.test("R13: types of the GC proposal are refused with the reason", () => {
   const types = [
     [0x5f, 0], // struct
