@@ -108,6 +108,7 @@ function parseSignedPart(signedPart: Bytes) {
   const notBeforeMs = validity.timeMs();
   const notAfterMs = validity.timeMs();
   validity.end();
+  if (notAfterMs < notBeforeMs) throw fault("ends before it begins");
   const subject = reader.element(tags.sequence);
   const subjectKey = reader.nested(tags.sequence);
   readAlgorithm(subjectKey);

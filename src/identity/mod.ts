@@ -33,6 +33,8 @@ export {
   type IdentityNeeds,
   isInitialised,
   loadIdentity,
+  type Membership,
   type NodeIdentity,
+  readMembership,
 } from "./node_identity.ts";
 export * from "./verify.ts";

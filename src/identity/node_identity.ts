@@ -80,27 +80,8 @@ export async function loadIdentity(
   needs: Pick<Ports, "disk" | "signer">,
 ): Promise<NodeIdentity> {
   const { disk } = needs;
-  if (!await isInitialised(disk)) {
-    throw new NotFoundError(`There is no node in "${disk.label}"`, {
-      hint: 'Run "pln init" for a new cluster, or "pln join <token>"',
-    });
-  }
-  const root = await readCertificates(disk, identityFiles.rootCertificate, {
-    parse: (text) => verifyRoot(needs, parseCertificatePem(text)),
-  });
+  const { root, credential, facts } = await readMembership(needs);
   const key = await readKeyFile(needs, identityFiles.nodeKey);
-  const { credential, facts } = await readCertificates(
-    disk,
-    identityFiles.credential,
-    {
-      parse: (text) => {
-        const credential = parseCredentialPem(text);
-        const check = { type: "permanent" } as const;
-        const facts = verifyCredential(needs, { root, credential, check });
-        return { credential, facts };
-      },
-    },
-  );
   checkKey(disk, identityFiles.nodeKey, {
     key,
     certificate: credential.member,
@@ -109,6 +90,44 @@ export async function loadIdentity(
     ? undefined
     : await loadAuthority(needs, { root, peer: facts.peer });
   return identityOf({ key, credential, facts, root, authority });
+}
+
+/** What the certificates alone prove about a node. */
+export type Membership = Pick<
+  NodeIdentity,
+  "peer" | "cluster" | "credential" | "facts" | "root"
+>;
+
+/**
+ * Reads and checks the certificates and opens no key: whoever only asks who
+ * the node is needs no right to them. Time is not checked.
+ *
+ * @throws {NotFoundError} The directory holds no identity.
+ * @throws {CorruptError} A certificate is missing, malformed, or does not fit
+ * the others; names the file.
+ * @throws {DiskError} The file system refused.
+ */
+export async function readMembership(
+  needs: Pick<Ports, "disk" | "signer">,
+): Promise<Membership> {
+  const { disk } = needs;
+  if (!await isInitialised(disk)) {
+    throw new NotFoundError(`There is no node in "${disk.label}"`, {
+      hint: 'Run "pln init" for a new cluster, or "pln join <token>"',
+    });
+  }
+  const root = await readCertificates(disk, identityFiles.rootCertificate, {
+    parse: (text) => verifyRoot(needs, parseCertificatePem(text)),
+  });
+  return await readCertificates(disk, identityFiles.credential, {
+    parse: (text) => {
+      const credential = parseCredentialPem(text);
+      const check = { type: "permanent" } as const;
+      const facts = verifyCredential(needs, { root, credential, check });
+      const { peer, cluster } = facts;
+      return { peer, cluster, credential, facts, root };
+    },
+  });
 }
 
 /** Puts checked parts together. */

@@ -159,7 +159,7 @@ export function verifyCredential(
   },
 ): MemberFacts {
   const { root, credential, check } = options;
-  const { member, authority } = credential;
+  const { member, authority, ownAuthority } = credential;
   const claims = member.claims;
   if (claims?.type !== "member") throw roleError("member");
   checkCluster(claims.cluster, { root, what: "member" });
@@ -170,6 +170,7 @@ export function verifyCredential(
   });
   checkSignature(needs, member, { issuer: authority, what: "member" });
   const peer = checkMember(member, claims);
+  refuseCertifyingKey(member, [root.certificate, authority, ownAuthority]);
   checkTime(member, { what: "member", check });
   checkDeadline(claims, check);
   const chain = [member, authority, root.certificate];
@@ -276,6 +277,21 @@ function checkMember(member: Certificate, claims: MemberClaims): PeerId {
     );
   }
   return peer;
+}
+
+/** An identity key signs no certificate of anybody (DESIGN.md section 5). */
+function refuseCertifyingKey(
+  member: Certificate,
+  certifying: readonly (Certificate | undefined)[],
+): void {
+  for (const one of certifying) {
+    if (one && equalBytes(one.publicKey, member.publicKey)) {
+      throw new CredentialError(
+        "usage",
+        "The member certificate is on a key that certifies others",
+      );
+    }
+  }
 }
 
 function checkTime(

@@ -207,6 +207,19 @@ Deno.test("R09: an authority on its admin's identity key is refused", () => {
   refuses("usage", credential, { says: /identity key/ });
 });
 
+Deno.test("R09: a member on a key that certifies is refused", () => {
+  for (const { publicKey } of [mint.authorityKey, mint.rootKey]) {
+    const dnsName = peerDnsName(peerIdOf(publicKey));
+    const member = forgeMember(mint, { publicKey, dnsName });
+    refuses("usage", { ...mint.credential, member }, { says: /certifies/ });
+  }
+});
+
+Deno.test("R09: a certificate that ends before it begins is refused", () => {
+  const inverted = { notAfterMs: startMs - 2 * dayMs };
+  assert.throws(() => forgeMember(mint, inverted), /ends before it begins/);
+});
+
 Deno.test("R09: an authority with room below it is refused", () => {
   refuses("path-length", withAuthority({ pathLength: 1 }));
   refuses("path-length", withAuthority({ pathLength: undefined }), {
