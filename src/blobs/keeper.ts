@@ -21,6 +21,7 @@ export type ObjectKeeperNeeds = {
   isNamed(digest: Digest): boolean;
 };
 
+/** One a store: all changes to the store go through it. */
 export class ObjectKeeper {
   readonly #needs: ObjectKeeperNeeds;
   readonly #holds = new Holds<Digest>();

@@ -2,6 +2,7 @@
 // In come keys, out go holds to dispose; a hold is released once, and further
 // releases of it do nothing. It never drops a thing itself.
 
+/** Reference counts by key; keys compare as those of a Map. */
 export class Holds<Key> {
   readonly #counts = new Map<Key, number>();
 
@@ -10,7 +11,11 @@ export class Holds<Key> {
     return this.#counts.has(key);
   }
 
-  /** @param onLast Called when this was the last hold of `key`. */
+  /**
+   * Holds `key` until the result is disposed.
+   *
+   * @param onLast Called when this was the last hold of `key`.
+   */
   take(key: Key, onLast: () => void): Disposable {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     let isHeld = true;

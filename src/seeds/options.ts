@@ -11,6 +11,8 @@ export type SeedOptions = {
 };
 
 /**
+ * The options with their defaults.
+ *
  * @throws {InputError} The timeout is out of its range.
  * @throws {LimitError} The configuration is too large.
  */
