@@ -4,6 +4,7 @@
 // of the environment that the caller did not name.
 
 import { DeniedError, NotFoundError } from "../kernel/mod.ts";
+import { isDenied } from "./denied.ts";
 import { diskError } from "./disk_fault.ts";
 
 /** No shell reads `args`; the environment is exactly `env`. */
@@ -82,10 +83,7 @@ function launchError(command: string, cause: unknown): unknown {
   if (code === "ENOENT" || cause instanceof Deno.errors.NotFound) {
     return new NotFoundError(`${command} does not exist`, { cause });
   }
-  if (
-    code === "EACCES" || cause instanceof Deno.errors.PermissionDenied ||
-    cause instanceof Deno.errors.NotCapable
-  ) {
+  if (isDenied(cause)) {
     return new DeniedError(`May not run ${command}`, {
       cause,
       hint: `Check that it is executable: ls -l ${command}`,

@@ -3,12 +3,13 @@
 // machine made inside the directory are followed; pipes and devices are
 // refused before they can block. Never reads more than it was allowed to.
 
-import { assert, type Bytes } from "../kernel/mod.ts";
+import type { Bytes } from "../kernel/mod.ts";
 import {
   type AppendFile,
   type Disk,
   type DiskEntry,
   DiskError,
+  diskFileMode,
   diskFileParts,
   diskPathParts,
   type DiskStat,
@@ -16,7 +17,8 @@ import {
 } from "../ports/mod.ts";
 import { AppendedFile } from "./disk_append.ts";
 import {
-  makeDirectories,
+  DurableDirectories,
+  isDirectory,
   replaceFile,
   type RootedPath,
   rootedPath,
@@ -33,6 +35,8 @@ export function openDisk(root: string): Disk {
 }
 
 class RootedDisk implements Disk {
+  readonly #directories = new DurableDirectories();
+
   constructor(readonly label: string) {}
 
   read(
@@ -53,16 +57,12 @@ class RootedDisk implements Disk {
     bytes: Uint8Array,
     options: { readonly mode?: number } = {},
   ): Promise<void> {
-    const mode = options.mode ?? 0o600;
-    assert(
-      Number.isInteger(mode) && mode >= 0 && mode <= permissionBits,
-      "a file's mode has permission bits only",
-    );
+    const mode = diskFileMode(options.mode);
     const at = this.#file(path);
-    return attempt(
-      this.#action("write", path),
-      () => replaceFile(at, { bytes, mode }),
-    );
+    return attempt(this.#action("write", path), async () => {
+      await this.#directories.make(at.parent);
+      await replaceFile(at, { bytes, mode });
+    });
   }
 
   openAppend(path: string): Promise<AppendFile> {
@@ -70,7 +70,7 @@ class RootedDisk implements Disk {
     const action = this.#action("append to", path);
     return attempt(action, async () => {
       await this.#refuseIrregular(at, action);
-      await makeDirectories(at.parent);
+      await this.#directories.make(at.parent);
       const file = await Deno.open(at.absolute, {
         append: true,
         create: true,
@@ -123,24 +123,36 @@ class RootedDisk implements Disk {
     const at = rootedPath(this.label, diskPathParts(path));
     return attempt(
       this.#action("make directory", path),
-      () => makeDirectories(at),
+      () => this.#directories.make(at),
     );
   }
 
   rename(from: string, to: string): Promise<void> {
-    const source = this.#file(from).absolute;
-    const target = this.#file(to).absolute;
-    return attempt(
-      this.#action(`rename to "${to}" the file`, from),
-      () => Deno.rename(source, target),
-    );
+    const source = this.#file(from);
+    const target = this.#file(to);
+    const action = this.#action(`rename to "${to}" the file`, from);
+    return attempt(action, async () => {
+      const { parent } = target;
+      // The file must not end up in a directory that may vanish.
+      if (await isDirectory(parent.absolute)) {
+        await this.#directories.make(parent);
+      }
+      this.#directories.forget(source);
+      this.#directories.forget(target);
+      await Deno.rename(source.absolute, target.absolute);
+      // The new name first: a power loss in between leaves one or both.
+      await syncDirectory(parent.absolute);
+      if (source.parent.absolute === parent.absolute) return;
+      await syncDirectory(source.parent.absolute);
+    });
   }
 
   remove(path: string): Promise<void> {
-    const { absolute } = this.#file(path);
+    const at = this.#file(path);
     return attempt(this.#action("remove", path), async () => {
+      this.#directories.forget(at);
       try {
-        await Deno.remove(absolute, { recursive: true });
+        await Deno.remove(at.absolute, { recursive: true });
       } catch (cause) {
         if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       }
@@ -151,8 +163,9 @@ class RootedDisk implements Disk {
     const at = this.#file(path);
     const action = this.#action("lock", path);
     return attempt(action, async () => {
-      await this.#refuseIrregular(at, action);
-      await makeDirectories(at.parent);
+      const isThere = await this.#refuseIrregular(at, action);
+      // Who may touch the lock only cannot look at its directory.
+      if (!isThere) await this.#directories.make(at.parent);
       const file = await Deno.open(at.absolute, {
         write: true,
         create: true,
@@ -181,13 +194,17 @@ class RootedDisk implements Disk {
     return { operation, path, label: this.label };
   }
 
-  /** Opening a pipe would wait for its other end: look before opening. */
+  /**
+   * Opening a pipe would wait for its other end: look before opening.
+   *
+   * @returns Whether a file is there.
+   */
   async #refuseIrregular(
     at: RootedPath,
     action: DiskAction,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const info = await statOrNone(at.absolute);
-    if (info === undefined || info.isFile) return;
+    if (info === undefined || info.isFile) return info !== undefined;
     throw new DiskError(
       "io",
       `${describeAction(action)}: it is no regular file`,

@@ -4,9 +4,11 @@
 // part. A failure leaves the old file and no temporary one; a crash may leave
 // a temporary one, which `sweepTemporaryFiles` removes at the next start.
 
-import { toHex } from "../kernel/mod.ts";
+import { limits, toHex } from "../kernel/mod.ts";
 import { temporaryPrefix } from "../ports/mod.ts";
+import { isDenied } from "./denied.ts";
 import { writeAll } from "./disk_append.ts";
+import { systemCode } from "./disk_fault.ts";
 
 /** Where something is, by its root and by the system. */
 export type RootedPath = {
@@ -28,41 +30,68 @@ export async function syncDirectory(absolute: string): Promise<void> {
   await directory.sync();
 }
 
-// A directory that exists may still be on its way to the device: whoever finds
-// it waits for the one who is making it. Entries go when their work ends.
-const inTheMaking = new Map<string, Promise<void>>();
+/**
+ * The directories of one disk. One that is there may not be durable: whoever
+ * made it may have been killed before its parent was synced, or be at it now.
+ * So the first use of each in this process syncs its parent, and waits.
+ */
+export class DurableDirectories {
+  readonly #known = new Set<string>();
+  readonly #inTheMaking = new Map<string, Promise<void>>();
 
-/** Makes a directory and its missing parents, durably, with mode 0700. */
-export async function makeDirectories(at: RootedPath): Promise<void> {
-  const already = inTheMaking.get(at.absolute);
-  if (already !== undefined) return await already;
-  const making = makeMissing(at);
-  inTheMaking.set(at.absolute, making);
-  try {
-    await making;
-  } finally {
-    inTheMaking.delete(at.absolute);
+  /** Makes a directory and its missing parents, durably, with mode 0700. */
+  async make(at: RootedPath): Promise<void> {
+    const already = this.#inTheMaking.get(at.absolute);
+    if (already !== undefined) return await already;
+    const making = this.#make(at);
+    this.#inTheMaking.set(at.absolute, making);
+    try {
+      await making;
+    } finally {
+      this.#inTheMaking.delete(at.absolute);
+    }
+  }
+
+  /** For what is about to be removed or moved, with all below it. */
+  forget(at: RootedPath): void {
+    const below = `${at.absolute}/`;
+    for (const path of this.#known) {
+      if (`${path}/`.startsWith(below)) this.#known.delete(path);
+    }
+  }
+
+  async #make(at: RootedPath): Promise<void> {
+    const isThere = await isDirectory(at.absolute);
+    if (isThere && this.#known.has(at.absolute)) return;
+    if (at.parts.length === 0) {
+      await makeRoot(at.root);
+    } else {
+      const parent = rootedPath(at.root, at.parts.slice(0, -1));
+      await this.make(parent);
+      if (!isThere) await makeDirectory(at.absolute);
+      await syncDirectory(parent.absolute);
+    }
+    // Forgetting costs a sync more, never durability.
+    if (this.#known.size >= limits.durableDirectoriesMax) this.#known.clear();
+    this.#known.add(at.absolute);
   }
 }
 
-async function makeMissing(at: RootedPath): Promise<void> {
-  if (await isDirectory(at.absolute)) return;
-  if (at.parts.length === 0) return await makeRoot(at.root);
-  const parent = rootedPath(at.root, at.parts.slice(0, -1));
-  await makeDirectories(parent);
+async function makeDirectory(absolute: string): Promise<void> {
   try {
-    await Deno.mkdir(at.absolute, { mode: 0o700 });
+    await Deno.mkdir(absolute, { mode: 0o700 });
   } catch (cause) {
     // Another process was faster.
     const isRace = cause instanceof Deno.errors.AlreadyExists &&
-      await isDirectory(at.absolute);
+      await isDirectory(absolute);
     if (!isRace) throw cause;
   }
-  await syncDirectory(parent.absolute);
 }
 
 async function makeRoot(root: string): Promise<void> {
-  await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+  if (!await isDirectory(root)) {
+    await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+  }
   const parent = root.replace(/\/+[^/]*\/*$/, "") || "/";
   // Whoever may write in the root only cannot open what is above it; then the
   // root's own name is the duty of whoever gave the root.
@@ -71,12 +100,13 @@ async function makeRoot(root: string): Promise<void> {
   try {
     await syncDirectory(parent);
   } catch (cause) {
-    // A parent that may be entered but not read (mode 0711).
-    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    // A parent that may be entered but not read (mode 0711), or one of a file
+    // system that syncs no directories (autofs).
+    if (!isDenied(cause) && systemCode(cause) !== "EINVAL") throw cause;
   }
 }
 
-async function isDirectory(absolute: string): Promise<boolean> {
+export async function isDirectory(absolute: string): Promise<boolean> {
   try {
     return (await Deno.stat(absolute)).isDirectory;
   } catch (cause) {
@@ -85,12 +115,11 @@ async function isDirectory(absolute: string): Promise<boolean> {
   }
 }
 
-/** Replaces a file whole and durably; its parents are made. */
+/** Replaces a file whole and durably; its parent is there, durably. */
 export async function replaceFile(
   at: RootedPath & { readonly parent: RootedPath },
   content: { readonly bytes: Uint8Array; readonly mode: number },
 ): Promise<void> {
-  await makeDirectories(at.parent);
   const name = toHex(crypto.getRandomValues(new Uint8Array(8)));
   const temporary = `${at.parent.absolute}/${temporaryPrefix}${name}`;
   let isRenamed = false;
@@ -130,14 +159,31 @@ export async function sweepTemporaryFiles(
   for await (const entry of Deno.readDir(root)) {
     const absolute = `${root}/${entry.name}`;
     if (entry.isDirectory) {
-      removed += await sweepTemporaryFiles(absolute, options);
+      removed += await unlessGone(() => sweepTemporaryFiles(absolute, options));
     } else if (entry.name.startsWith(temporaryPrefix)) {
-      const { mtime } = await Deno.lstat(absolute);
-      const ageMs = Date.now() - (mtime?.getTime() ?? 0);
-      if (ageMs < options.ageMsMin) continue;
-      await Deno.remove(absolute);
-      removed++;
+      removed += await unlessGone(() => removeOld(absolute, options));
     }
   }
   return removed;
+}
+
+/** Others write meanwhile: what was listed may have been renamed or removed. */
+async function unlessGone(sweep: () => Promise<number>): Promise<number> {
+  try {
+    return await sweep();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    return 0;
+  }
+}
+
+async function removeOld(
+  absolute: string,
+  options: { readonly ageMsMin: number },
+): Promise<number> {
+  const { mtime } = await Deno.lstat(absolute);
+  const ageMs = Date.now() - (mtime?.getTime() ?? 0);
+  if (ageMs < options.ageMsMin) return 0;
+  await Deno.remove(absolute);
+  return 1;
 }

@@ -72,7 +72,9 @@ export function diskError(cause: unknown, action: DiskAction): unknown {
   );
 }
 
-function systemCode(error: Error): string | undefined {
+/** Such as "ENOENT"; undefined for what is no refusal of the system. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
   const code: unknown = Reflect.get(error, "code");
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code)
     ? code

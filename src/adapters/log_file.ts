@@ -101,10 +101,14 @@ class RotatedFile implements LogSink {
   async #rotate(): Promise<void> {
     await this.#closeFile();
     const kept = (index: number) => `${this.#path}.${index}`;
-    await this.#disk.remove(kept(this.#filesKept));
-    for (let index = this.#filesKept - 1; index >= 1; index--) {
-      if (await this.#disk.stat(kept(index)) === undefined) continue;
-      await this.#disk.rename(kept(index), kept(index + 1));
+    // Only up to the first gap: one that was cut short goes on where it was,
+    // and a device that refuses to sync does not push every old file out.
+    let gap = 1;
+    while (
+      gap < this.#filesKept && await this.#disk.stat(kept(gap)) !== undefined
+    ) gap++;
+    for (let index = gap; index > 1; index--) {
+      await this.#disk.rename(kept(index - 1), kept(index));
     }
     await this.#disk.rename(this.#path, kept(1));
     this.#hasTornEnd = false;

@@ -20,6 +20,7 @@ import type {
   TcpListener,
   UdpSocket,
 } from "../ports/mod.ts";
+import { isDenied } from "./denied.ts";
 import { addressText, openTcpConnection } from "./tcp_connection.ts";
 
 export function openSockets(): Sockets {
@@ -55,7 +56,7 @@ async function connectTcp(to: NetworkAddress): Promise<TcpConnection> {
     await promise;
   } catch (cause) {
     socket.destroy();
-    if (isDenial(cause)) throw denial("connect to", to, cause);
+    if (isDenied(cause)) throw denial("connect to", to, cause);
     throw new UnreachableError(`Nobody listens on ${addressText(to)}`, {
       cause,
     });
@@ -230,7 +231,7 @@ function networkAddress(address: Deno.Addr): NetworkAddress {
 }
 
 function sendError(to: NetworkAddress, cause: unknown): Error {
-  if (isDenial(cause)) return denial("send to", to, cause);
+  if (isDenied(cause)) return denial("send to", to, cause);
   if (cause instanceof Error && cause.message.includes("too long")) {
     return new LimitError(`A datagram to ${addressText(to)} is too long`, {
       cause,
@@ -248,7 +249,7 @@ function bindError(bind: NetworkAddress, cause: unknown): unknown {
       hint: "Choose another port",
     });
   }
-  if (isDenial(cause)) return denial("listen on", bind, cause);
+  if (isDenied(cause)) return denial("listen on", bind, cause);
   if (
     code === "EADDRNOTAVAIL" || code === "EINVAL" ||
     cause instanceof Deno.errors.AddrNotAvailable
@@ -259,12 +260,6 @@ function bindError(bind: NetworkAddress, cause: unknown): unknown {
     });
   }
   return cause;
-}
-
-function isDenial(cause: unknown): boolean {
-  return cause instanceof Deno.errors.NotCapable ||
-    cause instanceof Deno.errors.PermissionDenied ||
-    (cause instanceof Error && "code" in cause && cause.code === "EACCES");
 }
 
 function denial(

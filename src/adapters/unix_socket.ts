@@ -10,6 +10,7 @@ import {
   limits,
   NotFoundError,
 } from "../kernel/mod.ts";
+import { isDenied } from "./denied.ts";
 import { diskError } from "./disk_fault.ts";
 
 const tooLongHint = "Choose a shorter --dir";
@@ -39,41 +40,65 @@ export type SocketFile = {
  * place once it is 0600: binding directly makes it 0755 for a moment, and the
  * umask is process-wide and needs a right the daemon does not have.
  *
- * @param bind Binds a server to the path it is given, without waiting.
+ * @param options.bind Binds a server to the path it is given, without waiting.
+ * @param options.close Ends a bound server that did not get its place.
  * @throws {ConflictError} A live server, or another kind of file, is there.
  */
 export async function claimSocket<T>(
   path: string,
-  bind: (boundPath: string) => T,
+  options: {
+    readonly bind: (boundPath: string) => T;
+    readonly close: (server: T) => Promise<void>;
+  },
 ): Promise<{ readonly server: T; readonly file: SocketFile }> {
   checkSocketPath(path);
   await removeStale(path);
-  const parent = path.slice(0, path.lastIndexOf("/") + 1);
-  // As short as a usual socket's name, since the limit counts it too.
-  const nursery = `${parent}.${Deno.pid.toString(36)}`;
+  const nursery = nurseryOf(path);
   const bound = `${nursery}/s`;
   try {
     makeNursery(nursery);
-    const server = bind(bound);
-    Deno.chmodSync(bound, 0o600);
-    Deno.renameSync(bound, path);
-    return { server, file: ownedFile(path) };
+    const server = options.bind(bound);
+    try {
+      Deno.chmodSync(bound, 0o600);
+      Deno.renameSync(bound, path);
+      return { server, file: ownedFile(path) };
+    } catch (cause) {
+      await options.close(server);
+      throw cause;
+    }
   } catch (cause) {
     throw bindError(path, cause);
   } finally {
-    removeIfThere(nursery);
+    removeNursery(nursery);
   }
 }
 
+/**
+ * Where the socket of a path is bound: always the same place, so that a daemon
+ * needs no right to the whole directory of its socket. launcher.sh grants it.
+ */
+function nurseryOf(path: string): string {
+  const at = path.lastIndexOf("/") + 1;
+  // As short as a usual socket's name, since the limit counts it too.
+  const name = path.slice(at).replace(/\.sock$/, "");
+  return `${path.slice(0, at)}.${name}~`;
+}
+
 function makeNursery(path: string): void {
-  // Only an earlier process with our id can have left one behind.
-  removeIfThere(path);
+  removeNursery(path); // what a crash left behind
   Deno.mkdirSync(path, { mode: 0o700 });
+}
+
+/** Removes the socket in it only: the rest, if any, is somebody else's. */
+function removeNursery(path: string): void {
+  if (statOf(path)?.isDirectory !== true) return;
+  removeIfThere(`${path}/s`);
+  removeIfThere(path);
 }
 
 function removeIfThere(path: string): void {
   try {
-    Deno.removeSync(path, { recursive: true });
+    Deno.removeSync(path);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
   }
@@ -143,10 +168,7 @@ function bindError(path: string, cause: unknown): unknown {
       hint: 'Make the node\'s directory with "pln init"',
     });
   }
-  if (
-    cause instanceof Deno.errors.PermissionDenied ||
-    cause instanceof Deno.errors.NotCapable
-  ) {
+  if (isDenied(cause)) {
     return new DeniedError(`May not listen on ${path}`, {
       cause,
       hint: "Check who owns its directory: ls -ld",

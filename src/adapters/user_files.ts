@@ -11,6 +11,7 @@ import {
   NotFoundError,
 } from "../kernel/mod.ts";
 import { DiskError } from "../ports/mod.ts";
+import { isDenied } from "./denied.ts";
 
 /** A file was asked for and the path is a directory. */
 export class DirectoryError extends InputError {}
@@ -201,10 +202,7 @@ function fileError(verb: string, path: string, cause: unknown): unknown {
     return new NotFoundError(`${path} leads through a file`, { cause });
   }
   if (cause instanceof errors.IsADirectory) return directoryError(path);
-  if (
-    cause instanceof errors.PermissionDenied ||
-    cause instanceof errors.NotCapable
-  ) {
+  if (isDenied(cause)) {
     return new DeniedError(`May not ${verb} ${path}`, {
       cause,
       hint: `Check who owns it: ls -ld ${path}`,

@@ -10,6 +10,7 @@ import {
   UnreachableError,
 } from "../kernel/mod.ts";
 import type { Web, WebAddress, WebHandler, WebServer } from "../ports/mod.ts";
+import { isDenied } from "./denied.ts";
 import { checkSocketPath, claimSocket } from "./unix_socket.ts";
 
 export type WebOptions = {
@@ -39,10 +40,13 @@ class DenoWeb implements Web, AsyncDisposable {
 
   async serve(address: WebAddress, handle: WebHandler): Promise<WebServer> {
     if (address.type === "unix") {
-      const claim = await claimSocket(
-        address.path,
-        (path) => this.#start({ path }, handle),
-      );
+      const claim = await claimSocket(address.path, {
+        bind: (path) => this.#start({ path }, handle),
+        close: async ({ server, abort }) => {
+          abort.abort();
+          await server.finished;
+        },
+      });
       return new DenoWebServer(address, claim.server, {
         removeFile: () => claim.file.remove(),
       });
@@ -254,10 +258,7 @@ function listenError(address: WebAddress, cause: unknown): unknown {
       hint: "Choose 127.0.0.1 or one of this machine's addresses",
     });
   }
-  if (
-    cause instanceof Deno.errors.PermissionDenied ||
-    cause instanceof Deno.errors.NotCapable
-  ) {
+  if (isDenied(cause)) {
     return new DeniedError(`May not listen on ${where}`, {
       cause,
       hint: "Choose a port of 1024 or above",
@@ -277,10 +278,7 @@ function isStale(cause: unknown): boolean {
 
 function requestError(address: WebAddress, cause: unknown): unknown {
   const where = labelOf(address);
-  if (
-    cause instanceof Deno.errors.PermissionDenied ||
-    cause instanceof Deno.errors.NotCapable
-  ) {
+  if (isDenied(cause)) {
     return new DeniedError(`May not connect to ${where}`, {
       cause,
       hint: "Check who owns the socket: ls -l",

@@ -43,6 +43,8 @@ type RunFlags = GlobalFlags & Readonly<Record<string, unknown>>;
 
 interface Context extends CommandContext {
   readonly platform: Platform;
+  /** Before the one to complete. */
+  readonly words: readonly string[];
   exitCode?: number | undefined;
 }
 
@@ -52,7 +54,7 @@ export async function runApplication(
   platform: Platform,
 ): Promise<Outcome> {
   const failures: unknown[] = [];
-  const context = contextOf(platform);
+  const context = contextOf(platform, words);
   const app = application((cause) => failures.push(cause));
   await run(app, words, context);
   return { exitCode: context.exitCode, failures };
@@ -64,13 +66,20 @@ export async function completions(
   platform: Platform,
 ): Promise<readonly InputCompletion[]> {
   const app = application(() => {});
-  return await proposeCompletions(app, words, contextOf(platform));
+  return await proposeCompletions(
+    app,
+    words,
+    contextOf(platform, words.slice(0, -1)),
+  );
 }
 
-function contextOf(platform: Platform): Context {
+function contextOf(
+  platform: Platform,
+  words: readonly string[],
+): Context {
   // Help is written by commandHelp(); stricli itself has nothing to print.
   const silent = { write: () => {} };
-  return { platform, process: { stdout: silent, stderr: silent } };
+  return { platform, words, process: { stdout: silent, stderr: silent } };
 }
 
 /** Damerau-Levenshtein: two slips of the finger, no guesses. */
@@ -227,11 +236,22 @@ function argumentOf(spec: ArgumentSpec): object {
     optional: spec.isOptional === true,
     ...(completes === undefined ? {} : {
       proposeCompletions(this: Context) {
+        if (completes === "verbs") return nextVerbWords(this.words);
         if (completes !== "seeds") return completes;
         return seedNames(new Invocation(this.platform, { json: false }));
       },
     }),
   };
+}
+
+/** What follows "help config" in the names of commands: "show". */
+function nextVerbWords(line: readonly string[]): readonly string[] {
+  const words = line.slice(1).filter((word) => !word.startsWith("-"));
+  return Object.entries<VerbSpec>(verbs)
+    .filter(([, { isHidden }]) => isHidden !== true)
+    .map(([name]) => name.split(" "))
+    .filter((name) => words.every((word, index) => name[index] === word))
+    .flatMap((name) => name.slice(words.length, words.length + 1));
 }
 
 export function isVerb(name: string): name is Verb {

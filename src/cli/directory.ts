@@ -4,6 +4,7 @@
 
 import { ConflictError } from "../kernel/mod.ts";
 import type { Disk } from "../ports/mod.ts";
+import type { Invocation } from "./invocation.ts";
 
 /** The daemon holds it as long as it runs. */
 export const lockPath = "lock";
@@ -19,4 +20,15 @@ export async function holdDirectory(disk: Disk): Promise<AsyncDisposable> {
   throw new ConflictError(`A daemon uses ${disk.label}`, {
     hint: 'Stop it with "pln down"',
   });
+}
+
+/** For a command that would start a second daemon. */
+export function alreadyRuns(
+  { directory }: Invocation,
+  { processId }: { readonly processId: number },
+): ConflictError {
+  return new ConflictError(
+    `A daemon runs in ${directory} already (process ${processId})`,
+    { hint: 'Stop it with "pln down", or run "pln restart"' },
+  );
 }

@@ -74,7 +74,8 @@ find_deno() {
 
 # Reads --dir, -d and the first plain argument out of the command line.
 read_arguments() {
-  given_dir='' file='' passphrase_file='' is_detached=false expects=''
+  given_dir='' file='' passphrase_file='' expects=''
+  is_detached=false includes_keys=false
   shift # the verb
   for argument in "$@"; do
     case $expects in
@@ -94,7 +95,9 @@ read_arguments() {
       --dir=*) given_dir=${argument#--dir=} ;;
       --passphrase-file=*) passphrase_file=${argument#--passphrase-file=} ;;
       --dir | --passphrase-file | --config | --timeout) expects=$argument ;;
-      -d | --detach) is_detached=true ;;
+      # pln refuses a value of a switch: it needs no daemon's rights for that.
+      -d | --detach | -d=* | --detach=*) is_detached=true ;;
+      --include-keys) includes_keys=true ;;
       -*) ;;
       *) [ -n "$file" ] || file=$argument ;;
     esac
@@ -117,10 +120,49 @@ add_directory() {
   [ "$real" = "$1" ] || add_directory "$real"
 }
 
-add_read_directory() {
-  add_read "$1"
-  real=$(resolve_links "$1")
-  [ "$real" = "$1" ] || add_read "$real"
+deny_read() {
+  denied_reads=${denied_reads:+$denied_reads,}$(grantable "$1")
+}
+
+deny_write() {
+  denied_writes=${denied_writes:+$denied_writes,}$(grantable "$1")
+}
+
+# Takes what the directory's right gives to one name in it, by all its names.
+deny() {
+  deny_read "$dir/$1"
+  deny_write "$dir/$1"
+  real_dir=$(resolve_links "$dir")
+  [ "$real_dir" != "$dir" ] || return 0
+  deny_read "$real_dir/$1"
+  deny_write "$real_dir/$1"
+}
+
+# The log with its rotated files (limits.logFilesKept).
+add_log() {
+  for name in pln.log pln.log.1 pln.log.2 pln.log.3 pln.log.4; do
+    add_read "$dir/$name"
+  done
+}
+
+# Replacing config.yaml makes a file with a random name beside it, renames it
+# and syncs the directory: flags cannot name that file, and the sync opens the
+# directory itself. So it gets the directory without what else lies in it.
+add_config() {
+  add_directory "$dir"
+  for name in keys certs journal store cache peers.json lock; do
+    deny "$name"
+  done
+}
+
+# Purge looks for names and removes them: it reads no key, and changes none
+# unless told. A name that is a link has to be looked at.
+purge_rights() {
+  add_directory "$dir"
+  for name in keys certs; do
+    [ ! -L "$dir/$name" ] || continue
+    if $includes_keys; then deny_read "$dir/$name"; else deny "$name"; fi
+  done
 }
 
 # Asking the daemon: fetch wants a host beside the socket, and to read and
@@ -133,7 +175,8 @@ add_socket() {
 
 # The table of DESIGN.md section 2.
 choose_rights() {
-  read_paths='' write_paths='' net='' sys='' run='' env=$common_env
+  read_paths='' write_paths='' denied_reads='' denied_writes=''
+  net='' sys='' run='' env=$common_env
   needs_directory=false
   case $1 in
     status | call | unseed | recover | __complete) add_socket ;;
@@ -144,17 +187,23 @@ choose_rights() {
       ;;
     id)
       add_socket
-      add_read_directory "$dir"
+      add_read "$dir/certs"
       ;;
-    logs) add_read_directory "$dir" ;;
+    logs) add_log ;;
     config)
-      add_read_directory "$dir"
+      add_read "$dir/config.yaml"
       sys=hostname
       ;;
-    set | unset | purge | down)
+    down)
       add_socket
-      add_directory "$dir"
+      add_read "$dir/lock"
+      add_write "$dir/lock"
       ;;
+    set | unset)
+      add_socket
+      add_config
+      ;;
+    purge) purge_rights ;;
     init)
       needs_directory=true
       add_directory "$dir"
@@ -165,11 +214,13 @@ choose_rights() {
   esac
 }
 
-# Runs this launcher again and nothing else; it is never the daemon.
+# Runs this launcher again and nothing else; it is never the daemon. It makes
+# the keys of a node that has none, and touches no others.
 starter_rights() {
   needs_directory=true
   add_socket
   add_directory "$dir"
+  [ ! -e "$dir/certs/member.pem" ] || deny keys
   run=$(grantable "$self")
   env=$common_env,$starter_env
 }
@@ -181,9 +232,26 @@ daemon_rights() {
   add_directory "$dir"
   add_read "$root"
   case $socket in
+    */../*) add_outer_socket ;;
     "$dir"/*) ;;
-    *) add_directory "$(dirname "$socket")" ;;
+    *) add_outer_socket ;;
   esac
+}
+
+# A socket outside the directory, and the place beside it where it is bound
+# (nurseryOf in src/adapters/unix_socket.ts): never what else lies there.
+add_outer_socket() {
+  parent=${socket%/*}
+  name=${socket##*/}
+  nursery=.${name%.sock}~
+  real_parent=$(resolve_links "${parent:-/}")
+  for place in "$parent" "${real_parent%/}"; do
+    add_read "$place/$name"
+    add_write "$place/$name"
+    add_read "$place/$nursery"
+    add_write "$place/$nursery"
+    [ "${real_parent%/}" != "$parent" ] || break
+  done
 }
 
 self=$(resolve_links "$0")
@@ -223,6 +291,8 @@ choose_rights "$verb"
 if $prints; then set --; else set -- "$root/main.ts" "$@"; fi
 [ -z "$run" ] || set -- "--allow-run=$run" "$@"
 [ -z "$sys" ] || set -- "--allow-sys=$sys" "$@"
+[ -z "$denied_writes" ] || set -- "--deny-write=$denied_writes" "$@"
+[ -z "$denied_reads" ] || set -- "--deny-read=$denied_reads" "$@"
 [ -z "$write_paths" ] || set -- "--allow-write=$write_paths" "$@"
 [ -z "$read_paths" ] || set -- "--allow-read=$read_paths" "$@"
 case $net in

@@ -10,7 +10,8 @@ import {
   OutputClosedError,
 } from "./failure.ts";
 import type { Platform } from "./platform.ts";
-import { runApplication } from "./app.ts";
+import { isVerb, runApplication } from "./app.ts";
+import { type FlagSpec, globalFlags, verbs, type VerbSpec } from "./verbs.ts";
 
 /** Exit code of `args`, which leave out the program's own name. */
 export async function runCli(
@@ -29,6 +30,7 @@ export async function runCli(
 async function settle(args: readonly string[], platform: Platform) {
   try {
     refuseInherited(args);
+    refuseSwitchValues(args);
     return await runApplication(args, platform);
   } catch (cause) {
     return { exitCode: undefined, failures: [cause] };
@@ -61,6 +63,28 @@ function refuseInherited(args: readonly string[]): void {
     if (!inherited.some((name) => flag?.endsWith(name))) continue;
     throw new InputError(`No flag registered for --${flag}`, {
       hint: 'Add "--help" to see what the command takes',
+    });
+  }
+}
+
+/**
+ * stricli takes "--detach=true", which the launcher, this file and a script
+ * would each have to read the same way: a switch is there or it is not.
+ */
+function refuseSwitchValues(args: readonly string[]): void {
+  const words = flagsOf(args);
+  const verb = words.slice(0, words[0] === "config" ? 2 : 1).join(" ");
+  const own: VerbSpec["flags"] = isVerb(verb) ? verbs[verb].flags : {};
+  const switches = Object.entries<FlagSpec>({ ...own, ...globalFlags })
+    .filter(([, { type }]) => type === "switch");
+  for (const word of words) {
+    const [, flag] = word.match(/^(--?[^=]+)=/) ?? [];
+    const found = switches.find(([name, { alias }]) =>
+      flag === `--${name}` || alias !== undefined && flag === `-${alias}`
+    );
+    if (found === undefined) continue;
+    throw new InputError(`The flag ${flag} takes no value`, {
+      hint: `Give it alone, ${flag}, or leave it out`,
     });
   }
 }

@@ -11,7 +11,8 @@ import {
   shape,
   utf8Text,
 } from "../kernel/mod.ts";
-import type { Disk } from "../ports/mod.ts";
+import { type Disk, DiskError } from "../ports/mod.ts";
+import { alreadyRuns } from "./directory.ts";
 import { StartError } from "./failure.ts";
 import type { Invocation } from "./invocation.ts";
 import { printable } from "./render.ts";
@@ -20,6 +21,7 @@ import type { Launch, Launched } from "./terminal.ts";
 
 const readyMsMax = 30_000;
 const pollMs = 25;
+/** Of the daemon that runs, which writes on; each start has one of its own. */
 const errorFile = "pln.err";
 const errorBytesMax = 1024 * 1024;
 
@@ -32,18 +34,23 @@ const passedOn = [
 ] as const;
 
 /**
+ * Of two starts at once one gets the directory: only the process that was
+ * started here counts as success.
+ *
  * @throws {ReportedError} The daemon's own reason.
- * @throws {StartError} It ended, or was not ready in time, without one.
+ * @throws {ConflictError} Another start was faster.
+ * @throws {StartError} It ended, or was not ready in time, without a reason.
  */
 export async function startDaemon(
   invocation: Invocation,
   flags: SettingFlags,
 ): Promise<StatusReport> {
   const disk = await invocation.openDisk();
-  await disk.remove(errorFile);
-  const launch = launchOf(invocation, flags);
+  const ownFile = `${errorFile}.${invocation.terminal.processId}`;
+  await disk.remove(ownFile); // of an earlier process with our id
+  const launch = launchOf(invocation, { flags, errorFile: ownFile });
   const child = await invocation.terminal.launchDetached(launch);
-  let end: Awaited<Launched["exited"]> | undefined;
+  let end: End | undefined;
   const watch = async () => {
     end = await child.exited;
   };
@@ -52,9 +59,14 @@ export async function startDaemon(
   const lateMs = clock.nowMs() + readyMsMax;
   const { signal } = new AbortController();
   while (clock.nowMs() < lateMs) {
+    if (end !== undefined) {
+      throw await endedEarly(invocation, { disk, end, ownFile });
+    }
     const report = await invocation.findDaemon();
-    if (report !== undefined) return report;
-    if (end !== undefined) throw await endedEarly(disk, end);
+    if (report?.node.processId === child.pid) {
+      await keepErrorFile(disk, ownFile);
+      return report;
+    }
     await clock.sleep(pollMs, signal);
   }
   throw new StartError(
@@ -63,7 +75,33 @@ export async function startDaemon(
   );
 }
 
-function launchOf(invocation: Invocation, flags: SettingFlags): Launch {
+type End = Awaited<Launched["exited"]>;
+
+/**
+ * Gives the file of the daemon that runs its lasting name, and removes those
+ * of starts that failed: whoever still wants to read one was refused by us.
+ */
+async function keepErrorFile(disk: Disk, ownFile: string): Promise<void> {
+  try {
+    await disk.rename(ownFile, errorFile);
+  } catch (cause) {
+    // A start that was faster, and whose daemon has gone since, removed it.
+    if (!(cause instanceof DiskError && cause.fault === "not-found")) {
+      throw cause;
+    }
+  }
+  for (const { name } of await disk.list("")) {
+    if (/^pln\.err\.\d+$/.test(name)) await disk.remove(name);
+  }
+}
+
+function launchOf(
+  invocation: Invocation,
+  { flags, errorFile }: {
+    readonly flags: SettingFlags;
+    readonly errorFile: string;
+  },
+): Launch {
   const { directory } = invocation;
   const settings = Object.entries(flags).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value]
@@ -89,27 +127,67 @@ function launchOf(invocation: Invocation, flags: SettingFlags): Launch {
 
 /** The daemon's last words: its error as JSON, or else its last line. */
 async function endedEarly(
-  disk: Disk,
-  end: Awaited<Launched["exited"]>,
+  invocation: Invocation,
+  { disk, end, ownFile }: {
+    readonly disk: Disk;
+    readonly end: End;
+    readonly ownFile: string;
+  },
 ): Promise<Error> {
-  const bytes = await disk.read(errorFile, { bytesMax: errorBytesMax });
-  const lines = (utf8Text(bytes) ?? "").split("\n")
-    .filter((line) => line.trim() !== "");
+  const lines = await readLines(disk, ownFile);
+  if (lines === undefined) return await displaced(invocation, end);
   for (const line of lines.toReversed()) {
     const report = reportOf(line);
-    if (report !== undefined) return new ReportedError(report);
+    if (report === undefined) continue;
+    await disk.remove(ownFile);
+    return new ReportedError(report);
   }
-  const how = end.code === undefined
-    ? `was ended by ${end.signal}`
-    : `ended with exit code ${end.code}`;
   const last = lines.at(-1);
   const said = last === undefined
     ? ""
     : `: ${printable(last.trim().slice(0, 400))}`;
-  return new StartError(`The daemon ${how}${said}`, {
-    exitCode: end.code === undefined || end.code === 0 ? 1 : end.code,
-    hint: `See ${disk.label}/${errorFile} and "pln logs"`,
+  return new StartError(`The daemon ${howEnded(end)}${said}`, {
+    exitCode: exitCodeAfter(end),
+    hint: `See ${disk.label}/${ownFile} and "pln logs"`,
   });
+}
+
+/** Undefined: another start cleaned the file up. */
+async function readLines(
+  disk: Disk,
+  path: string,
+): Promise<readonly string[] | undefined> {
+  try {
+    const bytes = await disk.read(path, { bytesMax: errorBytesMax });
+    return (utf8Text(bytes) ?? "").split("\n")
+      .filter((line) => line.trim() !== "");
+  } catch (cause) {
+    const isGone = cause instanceof DiskError && cause.fault === "not-found";
+    if (isGone) return undefined;
+    throw cause;
+  }
+}
+
+/** Only a start that succeeded removes another's file. */
+async function displaced(invocation: Invocation, end: End): Promise<Error> {
+  const running = await invocation.findDaemon();
+  if (running === undefined) {
+    return new StartError(`The daemon ${howEnded(end)}`, {
+      exitCode: exitCodeAfter(end),
+      hint: 'See "pln logs"',
+    });
+  }
+  return alreadyRuns(invocation, running.node);
+}
+
+function howEnded({ code, signal }: End): string {
+  return code === undefined
+    ? `was ended by ${signal}`
+    : `ended with exit code ${code}`;
+}
+
+function exitCodeAfter({ code }: End): number {
+  return code === undefined || code === 0 ? 1 : code;
 }
 
 function reportOf(line: string): ErrorReport | undefined {

@@ -3,6 +3,7 @@
 // error that names its process; nothing is killed from here.
 
 import { ConflictError } from "../kernel/mod.ts";
+import type { Disk } from "../ports/mod.ts";
 import { lockPath } from "./directory.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -22,15 +23,19 @@ export async function stopDaemon(invocation: Invocation): Promise<number> {
   const lateMs = clock.nowMs() + goneMsMax;
   const { signal } = new AbortController();
   while (clock.nowMs() < lateMs) {
-    const lock = await disk.lock(lockPath);
-    if (lock !== undefined) {
-      await lock[Symbol.asyncDispose]();
-      return node.processId;
-    }
+    if (await isFree(disk)) return node.processId;
     await clock.sleep(pollMs, signal);
   }
   throw new ConflictError(
     `Process ${node.processId} is still there after ${goneMsMax / 1_000} s`,
     { hint: `See "pln logs", then end it: kill -9 ${node.processId}` },
   );
+}
+
+/** Looks at the lock only: nothing else of the directory may be touched. */
+async function isFree(disk: Disk): Promise<boolean> {
+  if (await disk.stat(lockPath) === undefined) return true;
+  const lock = await disk.lock(lockPath);
+  await lock?.[Symbol.asyncDispose]();
+  return lock !== undefined;
 }

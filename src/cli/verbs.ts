@@ -19,7 +19,7 @@ export type ArgumentSpec = {
   readonly brief: string;
   readonly isOptional?: boolean;
   /** What completion proposes; nothing means files. */
-  readonly completes?: "seeds" | readonly string[];
+  readonly completes?: "seeds" | "verbs" | readonly string[];
 };
 
 export type VerbSpec = {
@@ -275,7 +275,7 @@ export const verbs = {
       name: "command",
       brief: "A command, such as seed",
       isOptional: true,
-      completes: [],
+      completes: "verbs",
     }],
     isVariadic: true,
   },

@@ -87,6 +87,18 @@ export function diskFileParts(path: string): readonly string[] {
   return parts;
 }
 
+/**
+ * The mode of a file that is written: 0600 unless told. Anything beside
+ * permission bits is a bug of its maker and asserts.
+ */
+export function diskFileMode(mode = 0o600): number {
+  assert(
+    Number.isInteger(mode) && mode >= 0 && mode <= 0o777,
+    "a file's mode has permission bits only",
+  );
+  return mode;
+}
+
 /** `name` is the last part only; "other" is a device, socket or the like. */
 export type DiskEntry = {
   readonly name: string;
@@ -124,14 +136,15 @@ export interface Disk {
   ): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Replaces the file whole and durably: temporary file, sync, rename, sync of
-   * the directory. Parents are made. Mode 0600 unless told.
+   * the directory. Parents are made, and are durable also when somebody else
+   * made them. Mode 0600 unless told.
    */
   writeAtomic(
     path: string,
     bytes: Uint8Array,
     options?: { readonly mode?: number },
   ): Promise<void>;
-  /** Opens or makes a file for appending; its name is durable. */
+  /** Opens or makes a file for appending; its name is durable, parents too. */
   openAppend(path: string): Promise<AppendFile>;
   /**
    * Entries sorted by name; [] when the directory is missing. Links count as
@@ -142,9 +155,13 @@ export interface Disk {
   stat(path: string): Promise<DiskStat | undefined>;
   /** With parents; harmless when it is there; "" is the root. Mode 0700. */
   makeDirectory(path: string): Promise<void>;
-  /** Atomic within the directory; replaces a file at `to`. Not durable. */
+  /**
+   * Atomic within the directory, and durable: the directories of both names
+   * are synced. Replaces a file at `to`. When it throws, the move may have
+   * been made and only its durability refused.
+   */
   rename(from: string, to: string): Promise<void>;
-  /** With all below it; harmless when it is missing. */
+  /** With all below it; harmless when it is missing. Not durable. */
   remove(path: string): Promise<void>;
   /** Held until disposed or until the process ends; undefined when held. */
   lock(path: string): Promise<AsyncDisposable | undefined>;

@@ -1,12 +1,16 @@
 // The bytes of one simulated file, twice: as programs see them (the page
 // cache) and as the device holds them. A sync copies the one to the other; a
 // power loss leaves the device's, and of what was not synced any first part,
-// perhaps with zeros behind it, as file systems do that write the size first.
+// perhaps with zeros behind it, as file systems do that write the size first,
+// or with holes in it, since sectors are written in any order.
 // After a failed sync the cache counts as clean although the device never got
 // the bytes (Linux; Rebello et al., USENIX ATC 2020): they are gone for good.
 
 import { assert, type Bytes } from "../kernel/mod.ts";
 import type { Random } from "../ports/mod.ts";
+
+/** What devices write whole. */
+const sectorBytes = 512;
 
 type Range = { readonly from: number; readonly to: number };
 
@@ -76,12 +80,26 @@ export class DiskContent {
 
   #tear(random: Random): void {
     const fresh = this.#unsynced();
-    const keptBytes = random.integer(fresh.length + 1);
+    const hasHoles = random.integer(4) === 0;
+    if (hasHoles) this.#leaveHoles(fresh, random);
+    const keptBytes = hasHoles
+      ? fresh.length
+      : random.integer(fresh.length + 1);
     this.#device.truncate(this.#agreedBytes);
     this.#device.append(fresh.subarray(0, keptBytes));
     if (keptBytes < fresh.length && random.integer(4) === 0) {
       const zeros = random.integer(fresh.length - keptBytes) + 1;
       this.#device.append(new Uint8Array(zeros));
+    }
+  }
+
+  /** Zeros in any sector of bytes that follow what both agree on. */
+  #leaveHoles(fresh: Bytes, random: Random): void {
+    const start = this.#agreedBytes - this.#agreedBytes % sectorBytes;
+    for (let at = start - this.#agreedBytes; at < fresh.length;) {
+      const end = at + sectorBytes;
+      if (random.integer(2) === 0) fresh.fill(0, Math.max(0, at), end);
+      at = end;
     }
   }
 

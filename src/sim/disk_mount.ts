@@ -11,6 +11,7 @@ import {
   type DiskEntry,
   type DiskError,
   type DiskFault,
+  diskFileMode,
   diskFileParts,
   diskPathParts,
   type DiskStat,
@@ -58,6 +59,8 @@ export class MountedDisk implements Disk {
   readonly label: string;
   readonly #machine: DiskMachine;
   readonly #epoch: number;
+  /** Directories whose names this process knows durable. */
+  readonly #durable = new WeakSet<DirectoryNode>();
 
   constructor(machine: DiskMachine) {
     this.#machine = machine;
@@ -87,15 +90,11 @@ export class MountedDisk implements Disk {
     bytes: Uint8Array,
     options: { readonly mode?: number } = {},
   ): Promise<void> {
-    const mode = options.mode ?? 0o600;
-    assert(
-      Number.isInteger(mode) && mode >= 0 && mode <= 0o777,
-      "a file's mode has permission bits only",
-    );
+    const mode = diskFileMode(options.mode);
     const parts = diskFileParts(path);
     const content = bytes.slice();
-    await this.#step("make-directory", path);
-    const directory = this.#machine.tree.makeDirectories(parts.slice(0, -1));
+    await this.#step("open", path);
+    const directory = await this.#durableParent(path);
     const name = temporaryPrefix + this.#machine.random.bytes(8).toHex();
     const node = makeFileNode(mode);
     this.#machine.tree.change([{ directory, name, node }]);
@@ -110,21 +109,20 @@ export class MountedDisk implements Disk {
       }
       throw cause;
     }
-    await this.#syncNames(path, parts);
+    await this.#syncDirectory(path, directory);
   }
 
   async openAppend(path: string): Promise<AppendFile> {
     const parts = diskFileParts(path);
     await this.#step("open", path);
+    const directory = await this.#durableParent(path);
     let file = this.#file(parts, "open");
     if (file === undefined) {
-      await this.#step("make-directory", path);
-      const directory = this.#machine.tree.makeDirectories(parts.slice(0, -1));
-      file = this.#file(parts, "open") ?? makeFileNode(0o600);
+      file = makeFileNode(0o600);
       const name = nameOf(parts);
       this.#machine.tree.change([{ directory, name, node: file }]);
     }
-    await this.#syncNames(path, parts);
+    await this.#syncDirectory(path, directory);
     return new SimAppendFile(this.#machine, { path, file, epoch: this.#epoch });
   }
 
@@ -161,6 +159,10 @@ export class MountedDisk implements Disk {
     const source = diskFileParts(from);
     const target = diskFileParts(to);
     await this.#step("rename", from);
+    // The file must not end up in a directory that may vanish.
+    if (this.#machine.tree.find(target.slice(0, -1))?.type === "directory") {
+      await this.#durableParent(to);
+    }
     const node = this.#machine.tree.find(source);
     if (node === undefined) throw this.#missing("rename", from);
     if (from === to) return;
@@ -172,7 +174,11 @@ export class MountedDisk implements Disk {
       });
     }
     const directory = this.#machine.tree.directory(source.slice(0, -1));
+    if (node.type === "directory") this.#durable.delete(node);
     this.#replace({ directory, name: nameOf(source), node }, target);
+    const parent = this.#machine.tree.directory(target.slice(0, -1));
+    await this.#syncDirectory(to, parent);
+    if (parent !== directory) await this.#syncDirectory(from, directory);
   }
 
   async remove(path: string): Promise<void> {
@@ -268,9 +274,30 @@ export class MountedDisk implements Disk {
     ]);
   }
 
-  async #syncNames(path: string, parts: readonly string[]): Promise<void> {
+  /**
+   * The directory of a path, made where missing. Each on the way whose name
+   * this process has not seen durable yet gets it synced in its parent,
+   * whoever made it.
+   */
+  async #durableParent(path: string): Promise<DirectoryNode> {
+    const parts = diskFileParts(path).slice(0, -1);
+    const { tree } = this.#machine;
+    if (tree.find(parts)?.type !== "directory") {
+      await this.#step("make-directory", path);
+    }
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const directory = tree.makeDirectories(parts.slice(0, depth));
+      if (this.#durable.has(directory)) continue;
+      const parent = tree.directory(parts.slice(0, depth - 1));
+      await this.#syncDirectory(path, parent);
+      this.#durable.add(directory);
+    }
+    return tree.directory(parts);
+  }
+
+  async #syncDirectory(path: string, directory: DirectoryNode): Promise<void> {
     await this.#step("sync", path);
-    this.#machine.tree.syncNames(parts.slice(0, -1));
+    this.#machine.tree.syncDirectory(directory);
   }
 }
 

@@ -101,11 +101,22 @@ export class DiskTree {
     this.#pending.push(edits);
   }
 
-  /** Makes the names on the way to a directory and in it durable. */
-  syncNames(parts: readonly string[]): void {
-    for (let depth = 0; depth <= parts.length; depth++) {
-      this.#syncDirectory(this.directory(parts.slice(0, depth)));
+  /** Makes the names in one directory durable; not its own, not those below. */
+  syncDirectory(directory: DirectoryNode): void {
+    const touched = new Set([directory]);
+    const chosen: NameChange[] = [];
+    const left: NameChange[] = [];
+    for (const change of this.#pending.toReversed()) {
+      const isChosen = change.some((edit) => touched.has(edit.directory));
+      if (isChosen) {
+        for (const edit of change) touched.add(edit.directory);
+      }
+      (isChosen ? chosen : left).push(change);
     }
+    for (const change of chosen.toReversed()) {
+      for (const edit of change) applyTo(edit.directory.durableNames, edit);
+    }
+    this.#pending = left.toReversed();
   }
 
   /** `random` picks what is kept; afterwards all of that is durable. */
@@ -126,23 +137,6 @@ export class DiskTree {
   /** Bytes of all files, half-written ones included. */
   usedBytes(): number {
     return bytesBelow(this.root);
-  }
-
-  #syncDirectory(directory: DirectoryNode): void {
-    const touched = new Set([directory]);
-    const chosen: NameChange[] = [];
-    const left: NameChange[] = [];
-    for (const change of this.#pending.toReversed()) {
-      const isChosen = change.some((edit) => touched.has(edit.directory));
-      if (isChosen) {
-        for (const edit of change) touched.add(edit.directory);
-      }
-      (isChosen ? chosen : left).push(change);
-    }
-    for (const change of chosen.toReversed()) {
-      for (const edit of change) applyTo(edit.directory.durableNames, edit);
-    }
-    this.#pending = left.toReversed();
   }
 }
 

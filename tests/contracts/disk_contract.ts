@@ -1,6 +1,7 @@
-// What every disk promises (src/ports/disk.ts) as long as the power stays on.
-// In, a way to open an empty disk; out, tests. Power losses and faults are
-// tested where they can be made: tests/unit/sim_disk_test.ts and disk_test.ts.
+// What every disk promises (src/ports/disk.ts): all of it while the power
+// stays on, and the names that outlive a power loss. In, a way to open an empty
+// disk; out, tests. Power losses and faults themselves are tested where they
+// can be made: tests/unit/sim_disk_test.ts and disk_test.ts.
 
 import assert from "node:assert/strict";
 import { utf8, utf8Text } from "../../src/kernel/mod.ts";
@@ -11,11 +12,16 @@ import {
   temporaryPrefix,
 } from "../../src/ports/mod.ts";
 import { appendContract } from "./disk_append_contract.ts";
+import { durableContract } from "./disk_durable_contract.ts";
 
 export type DiskHarness = AsyncDisposable & {
   readonly disk: Disk;
   /** Puts a half-written file there, as a crash would. */
   leaveTemporary(name: string): Promise<void>;
+  /** Makes directories and syncs none, as a process that was killed. */
+  leaveDirectory(path: string): Promise<void>;
+  /** Whether a power loss leaves every name on the way to a path. */
+  isDurable(path: string): boolean;
 };
 
 export type DiskTest = (
@@ -54,6 +60,7 @@ export function diskContract(
   directoryContract(test);
   renameContract(test);
   lockContract(test);
+  durableContract(test);
 }
 
 export async function textAt(disk: Disk, path: string): Promise<string> {

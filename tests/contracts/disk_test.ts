@@ -9,9 +9,14 @@ import { openTurn } from "../../src/adapters/turn.ts";
 import { utf8 } from "../../src/kernel/mod.ts";
 import { DiskError, temporaryPrefix } from "../../src/ports/mod.ts";
 import { openSimDisk } from "../../src/sim/disk.ts";
-import { makeFileNode } from "../../src/sim/disk_tree.ts";
+import {
+  type DirectoryNode,
+  type DiskNode,
+  makeFileNode,
+} from "../../src/sim/disk_tree.ts";
 import { openWorld } from "../../src/sim/world.ts";
 import { diskContract, refuses, textAt } from "./disk_contract.ts";
+import { recordSyncs } from "./recorded_syncs.ts";
 
 type Folder = AsyncDisposable & { readonly path: string };
 
@@ -26,10 +31,17 @@ async function openFolder(): Promise<Folder> {
 diskContract("openDisk()", async () => {
   const folder = await openFolder();
   const root = `${folder.path}/root`;
+  const syncs = recordSyncs();
   return {
     disk: openDisk(root),
+    isDurable: (path) => syncs.isDurable(root, path),
+    leaveDirectory: (path) =>
+      Deno.mkdir(`${root}/${path}`, { recursive: true, mode: 0o700 }),
     leaveTemporary: (name) => Deno.writeTextFile(`${root}/${name}`, "half"),
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      syncs[Symbol.dispose]();
+      await folder[Symbol.asyncDispose]();
+    },
   };
 });
 
@@ -38,6 +50,11 @@ diskContract("openSimDisk()", () => {
   const disk = openSimDisk(world);
   return Promise.resolve({
     disk: disk.mount(),
+    isDurable: (path: string) => isDurableIn(disk.tree.root, path),
+    leaveDirectory: (path: string) => {
+      disk.tree.makeDirectories(path.split("/"));
+      return Promise.resolve();
+    },
     leaveTemporary: (name: string) => {
       const node = makeFileNode(0o600);
       disk.tree.change([{ directory: disk.tree.root, name, node }]);
@@ -46,6 +63,15 @@ diskContract("openSimDisk()", () => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
 });
+
+function isDurableIn(root: DirectoryNode, path: string): boolean {
+  let node: DiskNode | undefined = root;
+  for (const name of path.split("/")) {
+    if (node?.type !== "directory") return false;
+    node = node.durableNames.get(name);
+  }
+  return node !== undefined;
+}
 
 /** Runs a system command; its exit code, or undefined when it is absent. */
 async function command(
@@ -224,6 +250,77 @@ Deno.test("sweepTemporaryFiles() removes old half-written files only", async () 
   assert.deepEqual(
     [...Deno.readDirSync(`${folder.path}/a`)].map((entry) => entry.name).sort(),
     [`${temporaryPrefix}young`, "file"],
+  );
+});
+
+Deno.test("sweepTemporaryFiles() goes on beside a writer", async () => {
+  await using folder = await openFolder();
+  const disk = openDisk(folder.path);
+  let isSwept = false;
+  const write = async (name: string) => {
+    while (!isSwept) await disk.writeAtomic(name, utf8("kept"));
+  };
+  const names = ["a/1", "a/2", "a/3", "b/1"];
+  const writing = Promise.all(names.map(write));
+  try {
+    for (let sweep = 0; sweep < 300; sweep++) {
+      await sweepTemporaryFiles(folder.path, { ageMsMin: 3_600_000 });
+    }
+  } finally {
+    isSwept = true;
+    await writing;
+  }
+  for (const name of names) assert.equal(await textAt(disk, name), "kept");
+});
+
+Deno.test("sweepTemporaryFiles() counts only what it removed itself", async () => {
+  await using folder = await openFolder();
+  await Deno.mkdir(`${folder.path}/a`);
+  for (const name of ["1", "2", "a/3"]) {
+    const path = `${folder.path}/${name.replace(/\d/, `${temporaryPrefix}$&`)}`;
+    await Deno.writeTextFile(path, "half");
+    await Deno.utime(path, new Date(0), new Date(0));
+  }
+  const { lstat } = Deno;
+  let isTaken = false;
+  Object.assign(Deno, {
+    lstat: async (path: string) => {
+      // Somebody else removes the first file right before the first look.
+      if (!isTaken) await Deno.remove(path);
+      isTaken = true;
+      return await lstat(path);
+    },
+  });
+  try {
+    const removed = await sweepTemporaryFiles(folder.path, { ageMsMin: 1 });
+    assert.equal(removed, 2);
+  } finally {
+    Object.assign(Deno, { lstat });
+  }
+  assert.deepEqual([...Deno.readDirSync(`${folder.path}/a`)], []);
+});
+
+Deno.test("openDisk() syncs the name of a root that a kill left (S08)", async () => {
+  await using folder = await openFolder();
+  await Deno.mkdir(`${folder.path}/root`);
+  using syncs = recordSyncs();
+  const disk = openDisk(`${folder.path}/root`);
+  await disk.writeAtomic("file", utf8("1"));
+  assert.ok(syncs.isDurable(folder.path, "root/file"));
+});
+
+Deno.test("openDisk() syncs the way to a directory once", async () => {
+  await using folder = await openFolder();
+  using syncs = recordSyncs();
+  const disk = openDisk(folder.path);
+  const files = Array.from({ length: 20 }, (_, index) => `a/b/${index}`);
+  await Promise.all(files.map((path) => disk.writeAtomic(path, utf8("1"))));
+  const above = folder.path.replace(/\/[^/]*$/, "");
+  const counts = Map.groupBy(syncs.directories, (path) => path);
+  assert.deepEqual(
+    [above, folder.path, `${folder.path}/a`, `${folder.path}/a/b`]
+      .map((path) => counts.get(path)?.length),
+    [1, 1, 1, 20],
   );
 });
 

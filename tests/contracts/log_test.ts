@@ -214,6 +214,31 @@ Deno.test("openLogFile() never leaves two lines in one (S12)", async () => {
   }
 });
 
+Deno.test("openLogFile() loses one old file, however often it is cut short (S12)", async () => {
+  const { disk, simDisk, clock } = openBench();
+  for (const name of ["pln.log", "pln.log.1", "pln.log.2", "pln.log.3"]) {
+    await disk.writeAtomic(name, utf8(name.padEnd(500)));
+  }
+  const sink = openLogFile({ disk, clock, fileBytesMax: 500, filesKept: 3 });
+  await using log = openLog({ level: "info", sinks: [sink], clock });
+  using faults = new DisposableStack();
+  for (const path of ["pln.log.1", "pln.log.2", "pln.log.3"]) {
+    faults.use(simDisk.fail("io", { operation: "sync", path }));
+  }
+  for (const event of ["lost", "lost", "lost", "after"]) {
+    log.info(event);
+    await log.flush();
+  }
+  const left = ["pln.log.1", "pln.log.2", "pln.log.3"]
+    .map(async (name) => (await textAt(disk, name)).trim());
+  assert.deepEqual(
+    await Promise.all(left),
+    ["pln.log", "pln.log.1", "pln.log.2"],
+  );
+  const events = (await linesAt(disk, "pln.log")).map((line) => line["event"]);
+  assert.deepEqual(events, ["log.dropped", "after"]);
+});
+
 Deno.test("openLogFile() survives a disk that cannot be opened", async () => {
   const { disk, simDisk, clock } = openBench();
   const sink = openLogFile({ disk, clock });

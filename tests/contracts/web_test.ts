@@ -3,9 +3,15 @@
 // leaves no file and no listener behind.
 
 import assert from "node:assert/strict";
+import { claimSocket } from "../../src/adapters/unix_socket.ts";
 import { openWeb } from "../../src/adapters/web.ts";
-import { ConflictError, InputError, limits } from "../../src/kernel/mod.ts";
-import type { WebAddress } from "../../src/ports/mod.ts";
+import {
+  ConflictError,
+  DeniedError,
+  InputError,
+  limits,
+} from "../../src/kernel/mod.ts";
+import { DiskError, type WebAddress } from "../../src/ports/mod.ts";
 import { openSimWeb } from "../../src/sim/web.ts";
 import { SteppedClock } from "./stepped_clock.ts";
 import { testWeb, type WebSubject } from "./web_contract.ts";
@@ -129,6 +135,51 @@ Deno.test("openWeb() keeps few clients, and serves all paths", async () => {
     const response = await web.request(server.address, request);
     assert.equal(await response.text(), "ok");
   }
+});
+
+Deno.test("openWeb() leaves no server when its socket gets no place", async () => {
+  await using subject = await openReal();
+  const { web, path, directory, socket } = subject;
+  const refusal = new Deno.errors.PermissionDenied("refused");
+  for (const step of ["chmodSync", "renameSync"] as const) {
+    using stack = new DisposableStack();
+    const real = { [step]: Deno[step] };
+    stack.defer(() => void Object.assign(Deno, real));
+    Object.assign(Deno, {
+      [step]: () => {
+        throw refusal;
+      },
+    });
+    await assert.rejects(
+      web.serve(socket, answerOk),
+      (cause) => cause instanceof DeniedError && cause.cause === refusal,
+    );
+    assert.deepEqual(names(directory), []);
+  }
+  // A server that went on would be found by the resource sanitizer.
+  await using _server = await web.serve({ type: "unix", path }, answerOk);
+});
+
+Deno.test("claimSocket() closes what it bound when its place is taken", async () => {
+  await using subject = await openReal();
+  const { path, directory } = subject;
+  const closed: Deno.Listener[] = [];
+  await assert.rejects(
+    claimSocket(path, {
+      bind: (boundPath) => {
+        Deno.mkdirSync(path);
+        return Deno.listen({ transport: "unix", path: boundPath });
+      },
+      close: (listener) => {
+        closed.push(listener);
+        listener.close();
+        return Promise.resolve();
+      },
+    }),
+    DiskError,
+  );
+  assert.equal(closed.length, 1);
+  assert.deepEqual(names(directory), ["pln.sock"]);
 });
 
 function names(directory: string): string[] {

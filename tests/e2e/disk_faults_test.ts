@@ -126,7 +126,7 @@ Deno.test({
     await using lab = await Lab.open();
     await lab.must(["init"]);
     await using _frozen = await mountReadOnly(lab.directory);
-    const commands = [["up", "-d"], ["up"], ["init"], ["set", "http", "8081"]];
+    const commands = [["up", "-d"], ["up"], ["set", "http", "8081"]];
     for (const args of [...commands, ["purge", "--yes"]]) {
       await lab.refused(args, {
         code: 4,

@@ -55,6 +55,30 @@ Deno.test("launcher: npm's deno starts a daemon in the background", async () => 
   await lab.must(["down"], { env });
 });
 
+Deno.test("of two pln up -d at once one starts a daemon, one says so", async () => {
+  await using lab = await Lab.open();
+  await lab.must(["init"]);
+  const names = ["one", "two"];
+  const runs = await Promise.all(
+    names.map((name) => lab.run(["up", "-d", "--name", name, "--json"])),
+  );
+  const { node } = await lab.client.status();
+  for (const [index, { code, stdout, stderr }] of runs.entries()) {
+    if (node.name === names[index]) {
+      assert.equal(code, 0, stderr);
+      assert.equal(JSON.parse(stdout).processId, node.processId);
+      continue;
+    }
+    assert.deepEqual([code, stdout], [1, ""], stderr);
+    const { error } = JSON.parse(stderr);
+    assert.equal(error.code, "PLN_CONFLICT");
+    assert.match(error.message, /already/);
+  }
+  const files = Array.from(Deno.readDirSync(lab.directory), ({ name }) => name)
+    .filter((name) => name.startsWith("pln.err"));
+  assert.deepEqual(files, ["pln.err"], "the winner's error file stays");
+});
+
 Deno.test("launcher: without a deno it says how to get one", async () => {
   await using lab = await Lab.open();
   const tools = lab.path("tools");

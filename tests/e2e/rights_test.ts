@@ -12,12 +12,25 @@ const probe = new URL("./fixtures/try_rights.ts", import.meta.url).pathname;
 const basic = ["readListedEnv"];
 /** Asking the daemon; Deno's fetch wants a TCP host beside the socket. */
 const socket = ["connectSocket", "connectPort80"];
-const directory = ["readInside", "writeInside"];
+const keys = ["readKeys", "listKeys", "writeKeys", "moveKeys"];
+const certs = ["readCerts", "writeCerts"];
+const config = ["readConfig", "writeConfig"];
+/** The directory itself, and a file in it that nobody knows. */
+const around = ["openInside", "readInside", "writeInside"];
+const logs = ["readLog", "readOldLog", "writeLog"];
+const lock = ["readLock", "writeLock"];
+const journal = ["readJournal", "writeJournal"];
+const withoutKeys = [
+  ...[...around, ...certs, ...config, ...logs, ...lock, ...journal],
+];
+const directory = [...withoutKeys, ...keys];
 const daemonSys = [
   ...["loadavg", "systemMemoryInfo", "hostname", "networkInterfaces"],
 ];
 
 type Role = {
+  /** Whether the directory holds a node. */
+  readonly isInitialised?: boolean;
   readonly role: string;
   readonly lines: readonly (readonly string[])[];
   readonly rights: readonly string[];
@@ -55,19 +68,42 @@ const roles: readonly Role[] = [
     rights: socket,
   },
   {
-    role: "a verb that reads the directory",
+    role: "pln logs has the log's files",
     lines: [["logs", "-f"]],
-    rights: ["readInside"],
+    rights: ["readLog", "readOldLog"],
   },
   {
-    role: "pln config shows the name this machine would get",
+    role: "pln config has config.yaml, and the name this machine would get",
     lines: [["config", "show"]],
-    rights: ["readInside", "hostname"],
+    rights: ["readConfig", "hostname"],
   },
   {
-    role: "pln id asks the directory or the daemon",
+    role: "pln id has the certificates, and may ask the daemon",
     lines: [["id"]],
-    rights: [...socket, "readInside"],
+    rights: [...socket, "readCerts"],
+  },
+  {
+    role: "pln down has the socket and the lock",
+    lines: [["down"]],
+    rights: [...socket, ...lock],
+  },
+  {
+    role: "a verb that edits config.yaml has what lies around it",
+    lines: [["set", "http", "1"], ["unset", "http"]],
+    rights: [...socket, ...around, ...config, ...logs],
+  },
+  {
+    role: "pln purge has the directory without the identity",
+    lines: [["purge"], ["purge", "--yes"]],
+    rights: withoutKeys.filter((right) => !certs.includes(right)),
+  },
+  {
+    role: "pln purge --include-keys removes keys that it cannot read",
+    lines: [["purge", "--include-keys"]],
+    rights: [
+      ...withoutKeys.filter((right) => right !== "readCerts"),
+      "writeKeys",
+    ],
   },
   {
     role: "pln init has the directory",
@@ -75,14 +111,15 @@ const roles: readonly Role[] = [
     rights: directory,
   },
   {
-    role: "a verb on the directory of a running node",
-    lines: [["set", "http", "1"], ["unset", "http"], ["purge"], ["down"]],
+    role: "the starter may run the launcher only, and is never the daemon",
+    lines: [["up", "-d"], ["up", "--detach"], ["up", "-d=1"], ["restart"]],
     rights: [...socket, ...directory],
   },
   {
-    role: "the starter may run the launcher only, and is never the daemon",
-    lines: [["up", "-d"], ["up", "--detach"], ["restart"]],
-    rights: [...socket, ...directory],
+    role: "the starter of a node that has keys does not touch them",
+    isInitialised: true,
+    lines: [["up", "-d"], ["up", "--detach=true"], ["restart"]],
+    rights: [...socket, ...withoutKeys],
   },
   {
     role: "the daemon",
@@ -94,26 +131,48 @@ const roles: readonly Role[] = [
   },
 ];
 
-for (const { role, lines, rights } of roles) {
+/** A node's directory and a foreign one; none of the contents is real. */
+async function makeDirectories(lab: Lab): Promise<void> {
+  const directories = ["in/keys", "in/certs", "in/journal", "out"];
+  for (const name of directories) {
+    await Deno.mkdir(lab.path(name), { recursive: true });
+  }
+  const files = [
+    ...["note", "keys/node.pem", "config.yaml", "lock", "journal/1"],
+    ...["pln.log", "pln.log.4"],
+  ].map((name) => `in/${name}`);
+  for (const name of [...files, "out/note"]) {
+    await Deno.writeTextFile(lab.path(name), "x");
+  }
+}
+
+for (const { role, lines, rights, isInitialised } of roles) {
   Deno.test(`rights: ${role}`, async () => {
     await using lab = await Lab.open();
-    await Deno.mkdir(lab.path("in"));
-    await Deno.mkdir(lab.path("out"));
-    await Deno.writeTextFile(lab.path("in/note"), "x");
-    await Deno.writeTextFile(lab.path("out/note"), "x");
     const expected = [...basic, ...rights].toSorted();
     for (const line of lines) {
+      // The attempts before changed it.
+      await Deno.remove(lab.path("in"), { recursive: true }).catch(absent);
+      await makeDirectories(lab);
+      if (isInitialised === true) {
+        await Deno.writeTextFile(lab.path("in/certs/member.pem"), "x");
+      }
       const allowed = await allowedTo(lab, line);
       assert.deepEqual(allowed, expected, `pln ${line.join(" ")}`);
     }
   });
 }
 
+function absent(cause: unknown): void {
+  if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+}
+
 async function allowedTo(
   lab: Lab,
   line: readonly string[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
-  const env = { PLN_DIR: lab.path("in"), PLN_NAME: "x" };
+  const env = { PLN_DIR: lab.path("in"), PLN_NAME: "x", ...more };
   const flags = (await lab.must(["--print-rights", ...line], { env }))
     .trimEnd().split("\n");
   return (await attempts(lab, flags)).allowed.toSorted();
@@ -145,10 +204,43 @@ async function attempts(lab: Lab, flags: readonly string[]): Promise<Attempts> {
 
 Deno.test("rights: with all rights every attempt is let through", async () => {
   await using lab = await Lab.open();
-  await Deno.mkdir(lab.path("in"));
-  await Deno.mkdir(lab.path("out"));
+  await makeDirectories(lab);
   const { allowed, tried } = await attempts(lab, ["-A"]);
   assert.deepEqual(allowed, tried);
+});
+
+Deno.test("rights: a socket elsewhere opens nothing that lies beside it", async () => {
+  await using lab = await Lab.open();
+  await makeDirectories(lab);
+  const more = { PLN_SOCK: lab.path("out/pln.sock") };
+  const allowed = await allowedTo(lab, ["up"], more);
+  const daemon = roles.find(({ role }) => role === "the daemon");
+  const expected = [...basic, ...daemon?.rights ?? [], "connectOtherSocket"];
+  assert.deepEqual(allowed, expected.toSorted());
+});
+
+Deno.test("a daemon runs with its socket beside another's", async () => {
+  await using lab = await Lab.open();
+  await Deno.mkdir(lab.path("run"));
+  await Deno.chmod(lab.path("run"), 0o755);
+  const names = ["a", "b"];
+  const place = (name: string) => ({
+    env: {
+      PLN_DIR: lab.path(name),
+      PLN_SOCK: lab.path(`run/${name}.sock`),
+    },
+  });
+  await Promise.all(names.map((name) => lab.must(["up", "-d"], place(name))));
+  const ids = await Promise.all(
+    names.map((name) => lab.must(["id"], place(name))),
+  );
+  assert.notEqual(ids[0], ids[1]);
+  const left = Array.from(
+    Deno.readDirSync(lab.path("run")),
+    ({ name }) => name,
+  );
+  assert.deepEqual(left.toSorted(), ["a.sock", "b.sock"]);
+  await Promise.all(names.map((name) => lab.must(["down"], place(name))));
 });
 
 Deno.test("rights: the starter's right to run names the launcher alone", async () => {

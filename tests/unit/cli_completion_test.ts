@@ -32,6 +32,10 @@ Deno.test("completion proposes seeds, keys and shells by position", async () => 
   assert.deepEqual(await propose("set", "s"), ["static-http"]);
   assert.deepEqual(await propose("completion", "f"), ["fish"]);
   assert.deepEqual(await propose("status", "n"), ["nodes"]);
+  assert.deepEqual(await propose("help", "s"), ["status", "seed", "set"]);
+  assert.deepEqual(await propose("help", "config", "s"), ["show"]);
+  assert.deepEqual(await propose("help", "seed", "s"), []);
+  assert.deepEqual(await propose("help", "_"), [], "the hidden one stays so");
 });
 
 Deno.test("completion leaves files to the shell", async () => {

@@ -4,15 +4,25 @@
 
 import assert from "node:assert/strict";
 import {
+  ConflictError,
   InputError,
   reportError,
   UnreachableError,
   utf8,
 } from "../../src/kernel/mod.ts";
 import type { Launched } from "../../src/cli/mod.ts";
-import { CliWorld, directory, sampleDaemon, socketPath } from "./cli_world.ts";
+import {
+  CliWorld,
+  directory,
+  sampleDaemon,
+  sampleStatus,
+  socketPath,
+} from "./cli_world.ts";
 
 const pid = 99;
+/** Each start has one of its own, by the id of its process. */
+const errorFile = "pln.err.4711";
+const errorPath = `${directory}/${errorFile}`;
 
 async function initialised(): Promise<CliWorld> {
   const world = new CliWorld();
@@ -136,7 +146,7 @@ Deno.test("pln up -d starts the launcher and returns when it answers", async () 
       ...["--static-http", "8080"],
     ],
     env: { HOME: "/home/ann", PLN_HTTP: "off" },
-    logPath: `${directory}/pln.err`,
+    logPath: errorPath,
   }]);
 });
 
@@ -158,7 +168,7 @@ Deno.test("pln up -d gives the daemon's own reason and exit code", async () => {
   const failure = new InputError("config.yaml:2: bad", { hint: "Edit it" });
   const line = JSON.stringify({ error: reportError(failure) });
   world.onLaunch = async () => {
-    await world.disk().writeAtomic("pln.err", utf8(`noise\n${line}\n`));
+    await world.disk().writeAtomic(errorFile, utf8(`noise\n${line}\n`));
     return ended(2);
   };
   const ran = await world.run("up", "-d");
@@ -166,6 +176,7 @@ Deno.test("pln up -d gives the daemon's own reason and exit code", async () => {
     [ran.code, ran.err],
     [2, "pln: config.yaml:2: bad\n  Edit it\n"],
   );
+  assert.deepEqual(await errorFiles(world), [], "it was told");
 });
 
 Deno.test("pln up -d shows the last line of a daemon that died without one", async () => {
@@ -178,7 +189,7 @@ Deno.test("pln up -d shows the last line of a daemon that died without one", asy
   for (const [launched, says, code] of deaths) {
     world.onLaunch = async () => {
       await world.disk().writeAtomic(
-        "pln.err",
+        errorFile,
         utf8("thread panicked\u001b\n\n"),
       );
       return launched;
@@ -186,9 +197,69 @@ Deno.test("pln up -d shows the last line of a daemon that died without one", asy
     const ran = await world.run("up", "-d");
     assert.equal(ran.code, code);
     assert.match(ran.err, says);
-    assert.match(ran.err, /See .*\/pln\.err and "pln logs"/);
+    assert.match(ran.err, /See .*\/pln\.err\.4711 and "pln logs"/);
     assert.ok(!ran.err.includes("\u001b"));
   }
+});
+
+async function errorFiles(world: CliWorld): Promise<readonly string[]> {
+  const names = (await world.disk().list("")).map(({ name }) => name);
+  return names.filter((name) => name.startsWith("pln.err"));
+}
+
+Deno.test("pln up -d takes no other start's daemon for its own", async () => {
+  const world = await initialised();
+  const failure = new ConflictError("A daemon runs here already");
+  const line = JSON.stringify({ error: reportError(failure) });
+  const end = Promise.withResolvers<Awaited<Launched["exited"]>>();
+  world.onLaunch = async () => {
+    await world.disk().writeAtomic("pln.err", utf8("the winner's\n"));
+    await world.disk().writeAtomic(errorFile, utf8(`${line}\n`));
+    world.serve(); // process 99: another start was faster
+    return { pid: 100, exited: end.promise };
+  };
+  world.onSleep = (number) => {
+    if (number === 2) end.resolve({ code: 1, signal: undefined });
+  };
+  const ran = await world.run("up", "-d", "--http", "39472");
+  assert.deepEqual(
+    [ran.code, ran.out, ran.err],
+    [1, "", "pln: A daemon runs here already\n"],
+  );
+  assert.deepEqual(await errorFiles(world), ["pln.err"], "the winner's stays");
+});
+
+Deno.test("pln up -d names the faster start that removed its file", async () => {
+  const world = await initialised();
+  world.onLaunch = () => {
+    world.serve();
+    return { ...ended(1), pid: 100 };
+  };
+  const ran = await world.run("up", "-d");
+  assert.equal(ran.code, 1);
+  assert.match(ran.err, /A daemon runs in .* already \(process 99\)\n.*down/);
+  world.stopServing();
+  world.onLaunch = () => ended(70);
+  const alone = await world.run("up", "-d");
+  assert.equal(alone.code, 70);
+  assert.match(alone.err, /The daemon ended with exit code 70\n.*pln logs/);
+});
+
+Deno.test("pln up -d keeps its daemon's error file and no older one", async () => {
+  const world = await initialised();
+  for (const name of ["pln.err", "pln.err.12", "pln.errors"]) {
+    await world.disk().writeAtomic(name, utf8("old"));
+  }
+  world.onLaunch = async () => {
+    await world.disk().writeAtomic(errorFile, utf8("new"));
+    world.serve();
+    return running;
+  };
+  const ran = await world.run("up", "-d");
+  assert.equal(ran.code, 0, ran.err);
+  assert.deepEqual(await errorFiles(world), ["pln.err", "pln.errors"]);
+  const kept = await world.disk().read("pln.err", { bytesMax: 10 });
+  assert.deepEqual(kept, utf8("new"));
 });
 
 Deno.test("pln up -d gives up after 30 s", async () => {
@@ -242,17 +313,28 @@ Deno.test("pln restart does not stop a daemon that could not start again", async
 
 Deno.test("pln recover --accept-loss tells the daemon", async () => {
   const world = new CliWorld();
+  const hint = 'Run "pln recover --accept-loss"';
   let accepted = 0;
   world.serve({
+    status: () => ({
+      ...sampleStatus,
+      alarms: accepted === 0 ? [{ message: "Records are damaged", hint }] : [],
+    }),
     acceptLoss: () => {
       accepted++;
       return Promise.resolve();
     },
   });
-  assert.equal((await world.run("recover", "--accept-loss")).code, 0);
+  const ran = await world.run("recover", "--accept-loss");
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(ran.out, /^The node goes on without what was lost; see "pln st/);
+  const again = await world.run("recover", "--accept-loss");
+  assert.deepEqual([again.code, again.out], [
+    0,
+    "Nothing of the node's state was lost: nothing was given up\n",
+  ]);
   world.serve({
     acceptLoss: () => Promise.reject(new UnreachableError("closing")),
   });
   assert.equal((await world.run("recover", "--accept-loss")).code, 6);
-  assert.equal(accepted, 1);
 });

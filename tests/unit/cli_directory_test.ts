@@ -140,6 +140,10 @@ Deno.test("pln id asks the daemon, else reads the certificates", async () => {
   const world = await initialised();
   const alone = await world.run("id");
   assert.match(alone.out, /^[0-9a-f]{64}\n$/);
+  for (const key of [identityFiles.nodeKey, identityFiles.authorityKey]) {
+    await world.disk().remove(key);
+  }
+  assert.deepEqual(await world.run("id"), alone, "it reads no key");
   world.serve();
   assert.equal((await world.run("id")).out, `${samplePeer}\n`);
   const none = await new CliWorld().run("id");
@@ -243,7 +247,10 @@ Deno.test("pln config show prints the file, or each setting's origin", async () 
   });
 });
 
-const data = ["journal/1", "store/ab/cd", "pln.log", "pln.log.1", "pln.err"];
+const data = [
+  ...["journal/1", "store/ab/cd", "pln.log", "pln.log.1"],
+  ...["pln.err", "pln.err.12"],
+];
 const kept = ["config.yaml", "peers.json", "holiday.jpg"];
 
 async function used(): Promise<CliWorld> {
@@ -264,7 +271,7 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
   assert.equal(ran.code, 0, ran.err);
   assert.equal(
     ran.out,
-    "Removed journal, pln.err, pln.log, pln.log.1, store\n" +
+    "Removed journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
       "Kept certs, config.yaml, holiday.jpg, keys, peers.json\n",
   );
   assert.deepEqual(

@@ -3,6 +3,7 @@
 // a throw-away directory whose name has a space.
 
 import assert from "node:assert/strict";
+import { limits } from "../../src/kernel/mod.ts";
 import { version } from "../../src/version.ts";
 
 const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
@@ -105,18 +106,19 @@ const rights: Readonly<Record<string, readonly string[]>> = {
   "seed --config a=b --timeout 3s outside name": ["readOutside", "askSocket"],
   "seed -- outside": ["readOutside", "askSocket"],
   "seed -": ["askSocket"],
-  "id": ["readDirectory", "askSocket"],
-  "logs -f": ["readDirectory"],
-  "config show": ["readDirectory", "hostname"],
+  "id": ["askSocket"],
+  "logs -f": [],
+  "config show": ["hostname"],
   "init --prop a=b": directoryRights,
   "init --passphrase-file outside": [
     ...["readDirectory", "readOutside", "writeDirectory"],
   ],
   "set http 80": [...directoryRights, "askSocket"],
   "unset http": [...directoryRights, "askSocket"],
-  "purge --yes": [...directoryRights, "askSocket"],
-  "down": [...directoryRights, "askSocket"],
+  "purge --yes": directoryRights,
+  "down": ["askSocket"],
   "up -d": [...directoryRights, "askSocket", "runLauncher"],
+  "up --detach=true": [...directoryRights, "askSocket", "runLauncher"],
   "up --http 80 --detach": [...directoryRights, "askSocket", "runLauncher"],
   "restart": [...directoryRights, "askSocket", "runLauncher"],
   "up": [
@@ -156,23 +158,61 @@ Deno.test("the launcher grants no right to everybody by mistake", async () => {
 Deno.test("the launcher follows --dir, PLN_SOCK and links", async () => {
   await inPlace(async (place) => {
     const { top } = place;
-    const dir = await rightsOf(["logs", "--dir", "other dir"], place);
-    assert.ok(dir.includes(`--allow-read=${top}/other dir`), dir.join("\n"));
-    const equal = await rightsOf(["logs", "--dir=x"], place);
-    assert.ok(equal.includes(`--allow-read=${top}/x`));
+    const dir = await rightsOf(["id", "--dir", "other dir"], place);
+    const readsIn = (directory: string, flags: readonly string[]) => {
+      const wanted = `--allow-read=${directory}/pln.sock,${directory}/certs`;
+      assert.ok(flags.includes(wanted), flags.join("\n"));
+    };
+    readsIn(`${top}/other dir`, dir);
+    readsIn(`${top}/x`, await rightsOf(["id", "--dir=x"], place));
     await Deno.symlink(place.directory, `${top}/link`);
-    const link = await rightsOf(["logs", "--dir", "link"], place);
+    const link = await rightsOf(["init", "--dir", "link"], place);
     assert.ok(
       link.includes(`--allow-read=${top}/link,${place.directory}`),
       link.join("\n"),
     );
-    const printed = await output("sh", [launcher, "--print-rights", "up"], {
-      env: { HOME: top, PLN_SOCK: `${top}/run/s` },
+    const set = await rightsOf(["set", "--dir", "link"], place);
+    const denied = set.find((flag) => flag.startsWith("--deny-read="));
+    for (const name of [`${top}/link/keys`, `${place.directory}/keys`]) {
+      assert.ok(denied?.includes(name), set.join("\n"));
+    }
+  });
+});
+
+Deno.test("pln logs may read as many rotated files as are kept", async () => {
+  await inPlace(async (place) => {
+    const rotated = Array.from({ length: limits.logFilesKept }, (_, index) => {
+      return `pln.log.${index + 1}`;
     });
-    assert.ok(
-      printed.out.includes(`--allow-write=${top}/.pln,${top}/run\n`),
-      printed.out,
+    const paths = ["pln.log", ...rotated]
+      .map((name) => `${place.directory}/${name}`);
+    const flags = await rightsOf(["logs"], place);
+    assert.ok(flags.includes(`--allow-read=${paths.join(",")}`), `${flags}`);
+  });
+});
+
+Deno.test("a socket outside the directory opens no directory", async () => {
+  await inPlace(async ({ top }) => {
+    await Deno.mkdir(`${top}/run`);
+    await Deno.symlink("run", `${top}/link`);
+    const writes = async (PLN_SOCK: string) => {
+      const { out } = await output("sh", [launcher, "--print-rights", "up"], {
+        cwd: top,
+        env: { HOME: top, PLN_SOCK },
+      });
+      const flag = out.match(/^--allow-write=(.*)$/m)?.[1];
+      return flag?.split(",").slice(1);
+    };
+    const run = [`${top}/run/p.sock`, `${top}/run/.p~`];
+    assert.deepEqual(await writes("/p.sock"), ["/p.sock", "/.p~"]);
+    assert.deepEqual(await writes("run/p.sock"), run);
+    assert.deepEqual(
+      await writes("link/p.sock"),
+      [`${top}/link/p.sock`, `${top}/link/.p~`, ...run],
     );
+    assert.deepEqual(await writes(".pln/p.sock"), []);
+    const above = `${top}/.pln/../x`;
+    assert.deepEqual(await writes(above), [above, `${top}/.pln/../.x~`]);
   });
 });
 

@@ -109,6 +109,12 @@ Deno.test("usage errors say what is wrong and what was meant", async () => {
     [["help", "nothing"], /no command "nothing"/],
     [["recover"], /gives up what cannot be read/],
     [["completion", "tcsh"], /no completion for "tcsh"/],
+    [["up", "--detach=true"], /--detach takes no value\n.*alone, --detach/],
+    [["up", "--detach=false"], /--detach takes no value/],
+    [["up", "-d=true"], /-d takes no value/],
+    [["logs", "--follow=1"], /--follow takes no value/],
+    [["config", "show", "--effective=yes"], /--effective takes no value/],
+    [["status", "--json=true"], /--json takes no value/],
     [["config", "sho"], /no command "sho"\n {2}Did you mean "show"/],
   ] as const;
   for (const [words, expected] of cases) {

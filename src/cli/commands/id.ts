@@ -13,8 +13,8 @@ export const run: Run<"id"> = async (invocation) => {
 async function readIds(invocation: Invocation) {
   const running = await invocation.findDaemon();
   if (running !== undefined) return running.node;
-  const { loadIdentity } = await import("../../node.ts");
+  const { readMembership } = await import("../../node.ts");
   const disk = await invocation.openDisk();
   const signer = await invocation.platform.openSigner();
-  return await loadIdentity({ disk, signer });
+  return await readMembership({ disk, signer });
 }

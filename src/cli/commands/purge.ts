@@ -11,7 +11,7 @@ import type { Run } from "../loaders.ts";
 import type { FlagsOf } from "../verbs.ts";
 
 const dataNames =
-  /^(?:journal|store|cache|pln\.log(?:\.\d+)?|pln\.err|pln\.sock)$/;
+  /^(?:journal|store|cache|pln\.(?:log|err)(?:\.\d+)?|pln\.sock|\.pln~)$/;
 const keptNames = /^(?:keys|certs|peers\.json|config\.yaml)$/;
 
 export const run: Run<"purge"> = async (invocation, { flags }) => {

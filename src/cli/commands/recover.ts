@@ -5,15 +5,23 @@
 import { InputError } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
 
+/** The hint of the alarm that tells of lost records. */
+const command = "pln recover --accept-loss";
+
 export const run: Run<"recover"> = async (invocation, { flags }) => {
   if (!flags["accept-loss"]) {
     throw new InputError("Recovery gives up what cannot be read", {
-      hint: 'Restore a backup, or run "pln recover --accept-loss"',
+      hint: `Restore a backup, or run "${command}"`,
     });
   }
+  const { alarms } = await invocation.ask((client) => client.status());
+  // Asked for in any case: a daemon of another version may word it otherwise.
   await invocation.ask((client) => client.acceptLoss());
+  const accepted = alarms.some(({ hint }) => hint?.includes(command) === true);
   await invocation.answer(
-    { version: 1, accepted: true },
-    'The node goes on without what was lost; see "pln status"\n',
+    { version: 1, accepted },
+    accepted
+      ? 'The node goes on without what was lost; see "pln status"\n'
+      : "Nothing of the node's state was lost: nothing was given up\n",
   );
 };

@@ -3,9 +3,9 @@
 // the second ends at once with 130; a second daemon is refused.
 
 import { settingsOf } from "../../config.ts";
-import { ConflictError } from "../../kernel/mod.ts";
 import { exitInterrupted, exitOk } from "../failure.ts";
 import { backupAdvice, makeClusterIfNone } from "../cluster.ts";
+import { alreadyRuns } from "../directory.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import type { DaemonPortsOptions } from "../platform.ts";
@@ -30,16 +30,6 @@ export const run: Run<"up"> = async (invocation, { flags }) => {
   const { startInBackground } = await import("../background.ts");
   await startInBackground(invocation, settings);
 };
-
-function alreadyRuns(
-  { directory }: Invocation,
-  { processId }: { readonly processId: number },
-): ConflictError {
-  return new ConflictError(
-    `A daemon runs in ${directory} already (process ${processId})`,
-    { hint: 'Stop it with "pln down", or run "pln restart"' },
-  );
-}
 
 async function runHere(
   invocation: Invocation,
