@@ -1,47 +1,45 @@
 // The journal of one node's own batches: the newest of `journal/<8 digits>.log`
 // counts. A file is born whole with a base (temporary file, sync, rename), then
 // grows by batches. In come records, out goes the promise that they are on the
-// disk. Never appends to a file after a failed sync or a failed repair of it.
+// disk. Never appends to a file after a failed sync or a failed repair of it,
+// and never removes a damaged file: it is renamed to `.damaged` before a base
+// follows, and counts like a `.log` until then.
 
-import {
-  asPlnError,
-  assert,
-  concatBytes,
-  LimitError,
-  limits,
-} from "../kernel/mod.ts";
+import { asPlnError, assert, LimitError, limits } from "../kernel/mod.ts";
 import type { AppendFile, Ports } from "../ports/mod.ts";
-import {
-  encodeJournalHeader,
-  encodeJournalRecord,
-  journalHeaderBytes,
-} from "./journal_file.ts";
+import { encodeJournalFile, encodeJournalRecord } from "./journal_file.ts";
 
 export type JournalNeeds = Pick<Ports, "disk" | "log">;
 
 export const journalDirectory = "journal";
-const fileName = /^(\d{8})\.log$/;
+const fileName = /^(\d{8})\.(log|damaged)$/;
 const fileNumberMax = 99_999_999;
 
-function numberedPath(number: number, ending: "log" | "damaged"): string {
+/** A file of the journal, by its name. */
+export type JournalName = {
+  readonly path: string;
+  readonly number: number;
+  /** Whether it is kept for good. */
+  readonly isKept: boolean;
+};
+
+function journalPath(number: number, ending: "log" | "damaged"): string {
   return `${journalDirectory}/${String(number).padStart(8, "0")}.${ending}`;
 }
 
-export function journalPath(number: number): string {
-  return numberedPath(number, "log");
-}
-
-/** The numbers of the files that are there, ascending. */
+/** The files that are there, ascending. */
 export async function listJournal(
   needs: JournalNeeds,
-): Promise<readonly number[]> {
+): Promise<readonly JournalName[]> {
   const entries = await needs.disk.list(journalDirectory);
   return entries
-    .filter((entry) => entry.type === "file")
-    .map((entry) => fileName.exec(entry.name)?.[1])
-    .filter((digits) => digits !== undefined)
-    .map(Number)
-    .sort((left, right) => left - right);
+    .filter((entry) => entry.type === "file" && fileName.test(entry.name))
+    .map(({ name }) => ({
+      path: `${journalDirectory}/${name}`,
+      number: Number.parseInt(name, 10),
+      isKept: name.endsWith(".damaged"),
+    }))
+    .sort((left, right) => left.number - right.number);
 }
 
 /**
@@ -50,26 +48,28 @@ export async function listJournal(
  */
 export async function settleJournal(
   needs: JournalNeeds,
-  options: { readonly number: number; readonly endBytes: number },
+  options: { readonly path: string; readonly endBytes: number },
 ): Promise<void> {
-  await using file = await needs.disk.openAppend(journalPath(options.number));
+  await using file = await needs.disk.openAppend(options.path);
   if (file.sizeBytes > options.endBytes) await file.truncate(options.endBytes);
   await file.sync();
 }
 
 export class Journal implements AsyncDisposable {
   readonly #needs: JournalNeeds;
-  readonly #damagedMax: number;
+  #damagedNumber: number;
   #number: number;
   #sizeBytes: number;
+  /** What a sync has confirmed of `#file`. */
+  #durableBytes = 0;
   #file: AppendFile | undefined;
   #isBroken = false;
   #isDirty = false;
   #batchesSinceBase = 0;
 
   /**
-   * @param newest The newest file there is; the next one is a new one. Damaged
-   * files are not removed later, but renamed to `.damaged`.
+   * @param newest The newest file there is; the next one is a new one. When it
+   * is damaged, all files up to it are renamed to `.damaged` before that.
    */
   constructor(
     needs: JournalNeeds,
@@ -80,7 +80,7 @@ export class Journal implements AsyncDisposable {
     },
   ) {
     this.#needs = needs;
-    this.#damagedMax = newest.isDamaged ? newest.number : 0;
+    this.#damagedNumber = newest.isDamaged ? newest.number : 0;
     this.#number = newest.number;
     this.#sizeBytes = newest.sizeBytes;
   }
@@ -120,7 +120,9 @@ export class Journal implements AsyncDisposable {
       file !== undefined && !this.#isBroken,
       "a journal takes batches after a base",
     );
-    const bytes = encodeJournalRecord(record);
+    const bytes = encodeJournalRecord(record, {
+      durableBytes: this.#durableBytes,
+    });
     try {
       await file.append(bytes);
     } catch (cause) {
@@ -133,6 +135,7 @@ export class Journal implements AsyncDisposable {
   }
 
   async #takeBack(file: AppendFile, cause: unknown): Promise<void> {
+    this.#isDirty = true; // until a sync, a power loss may bring it back
     this.#needs.log.error("state.append_failed", {
       reason: asPlnError(cause).message,
     });
@@ -157,6 +160,7 @@ export class Journal implements AsyncDisposable {
     try {
       await this.#file.sync();
       this.#isDirty = false;
+      this.#durableBytes = this.#sizeBytes;
     } catch (cause) {
       this.#isBroken = true;
       throw cause;
@@ -170,7 +174,8 @@ export class Journal implements AsyncDisposable {
    * Both are right for what was acknowledged before, but not for what would be
    * appended to the old file after: so the next record needs a base again.
    *
-   * @throws {DiskError} The base is not acknowledged; safe to retry.
+   * @throws {DiskError} A damaged file cannot be renamed, or the base is not
+   * acknowledged; safe to retry.
    */
   async startFile(
     base: Uint8Array,
@@ -179,35 +184,49 @@ export class Journal implements AsyncDisposable {
     this.#isBroken = true;
     if (this.#number >= fileNumberMax) {
       throw new LimitError("The journal has used up its file numbers", {
-        hint: `Rename the newest file of ${journalDirectory}/ to 00000001.log`,
+        hint: `Rename the newest file of ${journalDirectory}/ to ` +
+          "00000001.log and move its .damaged files away",
       });
     }
+    await this.#keepDamaged();
     const number = ++this.#number;
     const { generation } = options;
-    const record = encodeJournalRecord(base);
-    await this.#needs.disk.writeAtomic(
-      journalPath(number),
-      concatBytes(encodeJournalHeader({ number, generation }), record),
-    );
-    const file = await this.#needs.disk.openAppend(journalPath(number));
+    const bytes = encodeJournalFile({ number, generation }, base);
+    const path = journalPath(number, "log");
+    await this.#needs.disk.writeAtomic(path, bytes);
+    const file = await this.#needs.disk.openAppend(path);
     await this.#close();
     this.#file = file;
     this.#isBroken = false;
     this.#isDirty = false;
     this.#batchesSinceBase = 0;
-    this.#sizeBytes = journalHeaderBytes + record.length;
+    this.#sizeBytes = bytes.length;
+    this.#durableBytes = bytes.length;
     await this.#removeOlder();
+  }
+
+  /**
+   * Renames what is damaged, durably. A start that finds it renamed without a
+   * base after it reads it as before: the loss still has to be accepted.
+   */
+  async #keepDamaged(): Promise<void> {
+    if (this.#damagedNumber === 0) return;
+    const { disk } = this.#needs;
+    for (const { path, number, isKept } of await listJournal(this.#needs)) {
+      if (!isKept) await disk.rename(path, journalPath(number, "damaged"));
+    }
+    const newest = journalPath(this.#damagedNumber, "damaged");
+    // Syncs also the names that an earlier try renamed and could not sync.
+    await using _named = await disk.openAppend(newest);
+    this.#damagedNumber = 0;
   }
 
   /** Older files only take room: a failure is tried again with the next. */
   async #removeOlder(): Promise<void> {
     const { disk, log } = this.#needs;
     try {
-      for (const number of await listJournal(this.#needs)) {
-        if (number >= this.#number) continue;
-        const path = journalPath(number);
-        if (number > this.#damagedMax) await disk.remove(path);
-        else await disk.rename(path, numberedPath(number, "damaged"));
+      for (const { path, number, isKept } of await listJournal(this.#needs)) {
+        if (!isKept && number < this.#number) await disk.remove(path);
       }
     } catch (cause) {
       log.warn("state.old_journal_stays", {

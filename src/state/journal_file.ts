@@ -4,7 +4,7 @@
 //
 //   header  "PLNJ", version u16, content u16, number u32, generation u64,
 //           CRC-32C u32 of these 20 bytes; the same place in every version
-//   record  length u32, CRC-32C u32 of the bytes, bytes
+//   record  CRC-32C u32 of what follows, length u32, durable u32, bytes
 
 import {
   type Bytes,
@@ -36,11 +36,11 @@ export type JournalScan = {
   /** Undefined when it is damaged. */
   readonly header: JournalHeader | undefined;
   readonly records: readonly Uint8Array[];
-  /** Damaged stretches with a good record after them. */
+  /** Damaged stretches of what was durable once. */
   readonly badRegions: number;
-  /** Where the last good record ends. */
+  /** Where the last record before a torn end ends. */
   readonly endBytes: number;
-  /** Bytes after it: a torn end. */
+  /** Bytes after it: a torn end, which may hold good records too. */
   readonly tailBytes: number;
 };
 
@@ -49,7 +49,8 @@ const version = 1;
 /** Signed batches of this node. */
 const contentOwnBatches = 1;
 export const journalHeaderBytes = 24;
-const recordHeaderBytes = 8;
+const recordHeaderBytes = 12;
+const checksumBytes = 4;
 /** 0 would make a stretch of zeros a row of good, empty records. */
 const recordBytesMin = 1;
 
@@ -65,12 +66,29 @@ export function encodeJournalHeader(header: JournalHeader): Bytes {
   return bytes;
 }
 
-export function encodeJournalRecord(bytes: Uint8Array): Bytes {
-  const head = new Uint8Array(recordHeaderBytes);
-  const view = new DataView(head.buffer);
-  view.setUint32(0, bytes.length);
-  view.setUint32(4, crc32c(bytes));
-  return concatBytes(head, bytes);
+/** `durableBytes`: how much of the file was durable before this record. */
+export function encodeJournalRecord(
+  bytes: Uint8Array,
+  options: { readonly durableBytes: number },
+): Bytes {
+  const record = concatBytes(new Uint8Array(recordHeaderBytes), bytes);
+  const view = viewOf(record);
+  view.setUint32(4, bytes.length);
+  view.setUint32(8, options.durableBytes);
+  view.setUint32(0, crc32c(record.subarray(checksumBytes)));
+  return record;
+}
+
+/** A new file with its base; it gets its name when all of it is durable. */
+export function encodeJournalFile(
+  header: JournalHeader,
+  base: Uint8Array,
+): Bytes {
+  const durableBytes = journalHeaderBytes + recordHeaderBytes + base.length;
+  return concatBytes(
+    encodeJournalHeader(header),
+    encodeJournalRecord(base, { durableBytes }),
+  );
 }
 
 function viewOf(bytes: Uint8Array): DataView {
@@ -103,6 +121,8 @@ type Extent = {
   readonly offset: number;
   readonly start: number;
   readonly end: number;
+  /** How much of the file was durable before this record. */
+  readonly durable: number;
 };
 
 class Scanner {
@@ -120,15 +140,15 @@ class Scanner {
   at(offset: number): Extent | undefined {
     const start = offset + recordHeaderBytes;
     if (start > this.#bytes.length) return undefined;
-    const length = this.#view.getUint32(offset);
+    const length = this.#view.getUint32(offset + 4);
     const end = start + length;
     if (
       length < recordBytesMin || length > limits.journalRecordBytesMax ||
       end > this.#bytes.length
     ) return undefined;
-    const checksum = this.#view.getUint32(offset + 4);
-    const isGood = checksum === crc32c(this.#bytes.subarray(start, end));
-    return isGood ? { offset, start, end } : undefined;
+    const checked = this.#bytes.subarray(offset + checksumBytes, end);
+    if (this.#view.getUint32(offset) !== crc32c(checked)) return undefined;
+    return { offset, start, end, durable: this.#view.getUint32(offset + 8) };
   }
 
   /** The first good record after a damaged one at `offset`. */
@@ -141,10 +161,26 @@ class Scanner {
     }
     return undefined;
   }
+
+  /** Every good record from `offset` on, whatever lies between them. */
+  all(offset: number): readonly Extent[] {
+    const extents: Extent[] = [];
+    for (let at = offset; at < this.#bytes.length;) {
+      const extent = this.at(at) ?? this.after(at);
+      if (extent === undefined) break;
+      extents.push(extent);
+      at = extent.end;
+    }
+    return extents;
+  }
 }
 
 /**
  * Reads a whole journal file.
+ *
+ * Records of one sync reach the disk in any order, so a bad one before a good
+ * one is damage only where a good one says that the place was durable. Else it
+ * is a torn end: nothing from there on was acknowledged.
  *
  * @param options.isRecordStart Whether a record's bytes may start at an offset;
  * it keeps the search after damage linear.
@@ -155,14 +191,19 @@ export function scanJournal(
   options: { readonly isRecordStart: RecordStart },
 ): JournalScan {
   const header = parseHeader(bytes);
-  const scanner = new Scanner(bytes, options.isRecordStart);
   const records: Uint8Array[] = [];
   let endBytes = Math.min(journalHeaderBytes, bytes.length);
   let badRegions = 0;
-  while (endBytes < bytes.length) {
-    const record = scanner.at(endBytes) ?? scanner.after(endBytes);
-    if (record === undefined) break;
-    if (record.offset > endBytes) badRegions++;
+  const found = new Scanner(bytes, options.isRecordStart).all(endBytes);
+  const durableBytes = found.reduce(
+    (most, record) => Math.max(most, record.durable),
+    0,
+  );
+  for (const record of found) {
+    if (record.offset > endBytes) {
+      if (endBytes >= durableBytes) break;
+      badRegions++;
+    }
     records.push(bytes.subarray(record.start, record.end));
     endBytes = record.end;
   }

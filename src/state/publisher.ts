@@ -158,7 +158,8 @@ export class Publisher implements AsyncDisposable {
       .filter((batch) => batch !== undefined);
     for (const batch of batches) this.#parts.document.apply(batch);
     if (batches.length > 0) {
-      this.#isSettled = true;
+      // A base that failed may be found by a restart, with what it refused.
+      this.#isSettled = !this.#parts.journal.isBroken;
       this.#parts.onApplied();
     }
     for (const { pending } of written) pending.resolve();

@@ -22,7 +22,7 @@ import {
 } from "./batches.ts";
 import { OwnerDocument } from "./document.ts";
 import { laterTime, timeZero } from "./hybrid_clock.ts";
-import { journalPath, listJournal, settleJournal } from "./journal.ts";
+import { type JournalName, listJournal, settleJournal } from "./journal.ts";
 import { type JournalScan, scanJournal } from "./journal_file.ts";
 
 export type RecoveryNeeds = Pick<Ports, "disk" | "log" | "signer">;
@@ -49,7 +49,7 @@ export type Recovered = {
 };
 
 type JournalFile = {
-  readonly number: number;
+  readonly name: JournalName;
   readonly sizeBytes: number;
   readonly scan: JournalScan;
   readonly batches: readonly SignedBatch[];
@@ -112,11 +112,10 @@ class Replay {
 
 async function readFile(
   needs: RecoveryNeeds,
-  number: number,
+  name: JournalName,
   owner: Owner,
 ): Promise<JournalFile> {
-  const path = journalPath(number);
-  const bytes = await needs.disk.read(path, {
+  const bytes = await needs.disk.read(name.path, {
     bytesMax: limits.journalBytesMax,
   });
   const scan = scanJournal(bytes, { isRecordStart: isBatchStart });
@@ -128,7 +127,7 @@ async function readFile(
     if (index === 0) hasBase = signed.batch.base;
     batches.push(signed);
   }
-  return { number, sizeBytes: bytes.length, scan, batches, hasBase };
+  return { name, sizeBytes: bytes.length, scan, batches, hasBase };
 }
 
 function readRecord(
@@ -153,12 +152,12 @@ function readRecord(
 /** From the newest file that starts with a base, ascending. */
 async function readFiles(
   needs: RecoveryNeeds,
-  numbers: readonly number[],
+  names: readonly JournalName[],
   owner: Owner,
 ): Promise<readonly JournalFile[]> {
   const files: JournalFile[] = [];
-  for (const number of numbers.toReversed()) {
-    const file = await readFile(needs, number, owner);
+  for (const name of names.toReversed()) {
+    const file = await readFile(needs, name, owner);
     files.unshift(file);
     if (file.hasBase) break;
   }
@@ -173,7 +172,7 @@ async function settle(
 ): Promise<boolean> {
   try {
     await settleJournal(needs, {
-      number: file.number,
+      path: file.name.path,
       endBytes: options.isLossy ? file.sizeBytes : file.scan.endBytes,
     });
     return true;
@@ -196,8 +195,8 @@ export async function recover(
   needs: RecoveryNeeds,
   owner: Owner,
 ): Promise<Recovered> {
-  const numbers = await listJournal(needs);
-  const files = await readFiles(needs, numbers, owner);
+  const names = await listJournal(needs);
+  const files = await readFiles(needs, names, owner);
   const replay = new Replay(needs, owner.owner);
   for (const file of files) replay.file(file);
   const newest = files.at(-1);
@@ -211,7 +210,7 @@ export async function recover(
     time: replay.time,
     hash: replay.hash,
     newest: {
-      number: newest?.number ?? 0,
+      number: newest?.name.number ?? 0,
       sizeBytes: newest?.sizeBytes ?? 0,
     },
     corruptRecords: replay.corruptRecords,

@@ -52,7 +52,12 @@ const { openOwnerState, OwnerDocument, parseSignedBatch } = await import(
   "../../src/state/mod.ts"
 );
 const { encodeSignedBatch, signBatch } = await import("../../src/state/mod.ts");
-const { encodeJournalHeader, encodeJournalRecord, scanJournal } = await import(
+const {
+  encodeJournalHeader,
+  encodeJournalRecord,
+  journalHeaderBytes,
+  scanJournal,
+} = await import(
   "../../src/state/journal_file.ts"
 );
 const { isBatchStart, noHash } = await import("../../src/state/batches.ts");
@@ -147,6 +152,7 @@ await inDirectory(async (root) => {
   const owner = peerIdOf(key.publicKey);
   let prev = noHash;
   const records: Uint8Array[] = [];
+  let durableBytes = journalHeaderBytes;
   for (let seq = 1; seq <= count; seq++) {
     const signed = signBatch({
       owner,
@@ -164,7 +170,10 @@ await inDirectory(async (root) => {
       hlc: { wallMs: 1_767_225_600_000 + seq, counter: 0 },
     }, { signer, key, cluster });
     prev = signed.hash;
-    records.push(encodeJournalRecord(encodeSignedBatch(signed)));
+    const bytes = encodeSignedBatch(signed);
+    const record = encodeJournalRecord(bytes, { durableBytes });
+    records.push(record);
+    durableBytes += record.length;
   }
   const journal = new Uint8Array(
     await new Blob([

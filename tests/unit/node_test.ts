@@ -8,7 +8,6 @@ import { openTurn } from "../../src/adapters/turn.ts";
 import {
   canonicalJson,
   ClosedError,
-  concatBytes,
   type PlnError,
   utf8,
   utf8TextLossy,
@@ -27,10 +26,7 @@ import {
 } from "../../src/sim/mod.ts";
 import { openWorld } from "../../src/sim/mod.ts";
 import { noHash } from "../../src/state/batches.ts";
-import {
-  encodeJournalHeader,
-  encodeJournalRecord,
-} from "../../src/state/journal_file.ts";
+import { encodeJournalFile } from "../../src/state/journal_file.ts";
 import { encodeSignedBatch, signBatch } from "../../src/state/mod.ts";
 import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
 
@@ -239,9 +235,9 @@ test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
   }, { signer, key: identity.key, cluster: identity.cluster });
   await disk.writeAtomic(
     "journal/00000099.log",
-    concatBytes(
-      encodeJournalHeader({ number: 99, generation: 9 }),
-      encodeJournalRecord(encodeSignedBatch(signed)),
+    encodeJournalFile(
+      { number: 99, generation: 9 },
+      encodeSignedBatch(signed),
     ),
   );
   const process = machine.spawn();

@@ -13,7 +13,7 @@ import {
 } from "../../src/state/mod.ts";
 import { noHash } from "../../src/state/batches.ts";
 import {
-  encodeJournalHeader,
+  encodeJournalFile,
   encodeJournalRecord,
   journalHeaderBytes,
 } from "../../src/state/journal_file.ts";
@@ -22,6 +22,7 @@ import { openSimRandom } from "../../src/sim/random.ts";
 import {
   cluster,
   key,
+  type Lab,
   LabDisk,
   openLab,
   otherCluster,
@@ -158,6 +159,146 @@ Deno.test("S10 an accepted loss publishes what was left", async () => {
   ]);
 });
 
+/** A base with "one", then "two", "three" and "four" in one sync. */
+async function groupJournal() {
+  const lab = openLab();
+  await using state = await lab.open();
+  await state.publish([seedChange("one", 1)]);
+  const start = lab.disk.bytes(first).length;
+  await Promise.all(
+    names.slice(1).map((name, index) =>
+      state.publish([seedChange(name, index + 2)])
+    ),
+  );
+  const bytes = lab.disk.bytes(first);
+  await state.publish([seedChange("five", 5)]);
+  return { start, bytes, longer: lab.disk.bytes(first) };
+}
+
+Deno.test("S08 a hole in what one sync wrote is a torn end", async () => {
+  const { start, bytes, longer } = await groupJournal();
+  for (let offset = start; offset < bytes.length; offset += 7) {
+    const end = Math.min(bytes.length, offset + 7);
+    const hole = bytes.slice().fill(0, offset, end);
+    const lab = labWith(hole);
+    await using state = await lab.open();
+    const what = `hole at ${offset}`;
+    const left = [...seedsOf(state).keys()];
+    assert.deepEqual(
+      left.toSorted(),
+      names.slice(0, left.length).toSorted(),
+      what,
+    );
+    const report = state.report();
+    assert.equal(report.fault, undefined, what);
+    assert.equal(report.corruptRecords, 0, what);
+    const kept = lab.disk.bytes(first).length;
+    assert.ok(kept <= offset && kept >= start, what);
+    assert.equal(report.droppedTailBytes, bytes.length - kept, what);
+    await state.publish([seedChange("x", 1)]);
+    // A later sync says that the same place was durable: damage.
+    const damaged = labWith(longer.slice().fill(0, offset, end));
+    await using lossy = await damaged.open();
+    assert.equal(lossy.report().corruptRecords, 1, what);
+    assert.ok(seedsOf(lossy).has("five"), what);
+    await assert.rejects(lossy.publish([seedChange("x", 1)]), isLossRefusal);
+  }
+});
+
+type Damaged = {
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly left: readonly string[];
+};
+
+/** Damage in the middle of a file, and a damaged base after a good file. */
+async function damagedJournals(): Promise<readonly Damaged[]> {
+  const { bytes, ends } = await smallJournal();
+  const middle = bytes.slice();
+  middle[(ends[1] ?? 0) - 5] = 0xee; // in the record of "two"
+  const lab = labWith(bytes);
+  {
+    await using state = await lab.open();
+    await state.publish([seedChange("five", 5)]);
+  }
+  const base = lab.disk.bytes("journal/00000002.log");
+  base[journalHeaderBytes + 100] = 0xee;
+  return [
+    { files: new Map([[first, middle]]), left: ["four", "one", "three"] },
+    {
+      files: new Map([[first, bytes], ["journal/00000002.log", base]]),
+      left: names.toSorted(),
+    },
+  ];
+}
+
+/** Restarts until the loss is accepted and a publish went through. */
+async function acceptAndPublish(lab: Lab, left: readonly string[]) {
+  await using state = await lab.open();
+  const shown = [...seedsOf(state).keys()].filter((name) => name !== "x");
+  assert.deepEqual(shown.toSorted(), left);
+  await state.acceptLoss();
+  await state.publish([seedChange("x", 1)]);
+}
+
+function checkKept(disk: LabDisk, damaged: Damaged) {
+  for (const [path, bytes] of damaged.files) {
+    assert.deepEqual(disk.bytes(path.replace(".log", ".damaged")), bytes);
+  }
+}
+
+Deno.test("S07 S08 S10 damaged files outlive a stop at any step", async () => {
+  let stops = 0;
+  for (const damaged of await damagedJournals()) {
+    for (let seed = 0; seed < 6; seed++) {
+      for (let lossAt = 1;; lossAt++) {
+        const random = openSimRandom(seed);
+        let disk = new LabDisk();
+        for (const [path, bytes] of damaged.files) disk.put(path, bytes);
+        disk.lossAt = lossAt;
+        try {
+          await acceptAndPublish(openLab(disk, random), damaged.left);
+          break;
+        } catch (cause) {
+          if (!(cause instanceof PlnError)) throw cause;
+          stops++;
+        }
+        disk = seed % 2 === 0 ? disk.afterKill() : disk.afterLoss(random);
+        await acceptAndPublish(openLab(disk, random), damaged.left);
+        checkKept(disk, damaged);
+        await using state = await openLab(disk, random).open();
+        assert.equal(state.report().fault, undefined);
+        assert.deepEqual(
+          [...seedsOf(state).keys()].sort(),
+          [...damaged.left, "x"].sort(),
+        );
+      }
+    }
+  }
+  assert.ok(stops > 50, `${stops} stops`);
+});
+
+Deno.test("S12 a loss is not accepted while its file cannot be kept", async () => {
+  for (const damaged of await damagedJournals()) {
+    const disk = new LabDisk();
+    for (const [path, bytes] of damaged.files) disk.put(path, bytes);
+    {
+      await using state = await openLab(disk).open();
+      for (const step of ["rename", "open", "write"] as const) {
+        disk.fault = (one) => one === step ? "io" : undefined;
+        await assert.rejects(state.acceptLoss(), { code: "PLN_DISK" });
+        await assert.rejects(
+          state.publish([seedChange("x", 1)]),
+          isLossRefusal,
+        );
+        assert.equal(disk.counts["write-name"], undefined);
+      }
+      disk.fault = () => undefined;
+    }
+    await acceptAndPublish(openLab(disk), damaged.left);
+    checkKept(disk, damaged);
+  }
+});
+
 Deno.test("S10 a damaged newest base falls back to the older file", async () => {
   const old = await smallJournal();
   const lab = labWith(old.bytes);
@@ -205,10 +346,11 @@ function forgedJournal(forged: Forged): Uint8Array {
       key: options.key ?? key,
       cluster: options.cluster ?? cluster,
     }));
+  const start = encodeJournalFile({ number: 1, generation: 1 }, record(1, {}));
+  const durableBytes = start.length;
   return concatBytes(
-    encodeJournalHeader({ number: 1, generation: 1 }),
-    encodeJournalRecord(record(1, {})),
-    encodeJournalRecord(record(2, forged)),
+    start,
+    encodeJournalRecord(record(2, forged), { durableBytes }),
   );
 }
 

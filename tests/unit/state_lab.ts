@@ -63,6 +63,8 @@ export class LabDisk implements Disk {
   files = new Map<string, Node>();
   /** Names whose removal was not synced. */
   removed = new Map<string, Node>();
+  /** Renames that were not synced: the new name, then the old one. */
+  renamed = new Map<string, string>();
   counts: Partial<Record<Step, number>> = {};
   steps = 0;
   /** The step at which the power goes; the step's effect is half done. */
@@ -91,7 +93,8 @@ export class LabDisk implements Disk {
       if (random.integer(2) === 0) next.put(path, survivor(node, random));
     }
     for (const [path, node] of this.files) {
-      next.put(path, survivor(node, random));
+      const from = random.integer(2) === 0 ? this.renamed.get(path) : undefined;
+      next.put(from ?? path, survivor(node, random));
     }
     return next;
   }
@@ -142,10 +145,12 @@ export class LabDisk implements Disk {
       }
       throw cause;
     }
+    this.renamed.clear();
   }
 
   async openAppend(path: string): Promise<AppendFile> {
     await this.step("open", path);
+    this.renamed.clear();
     const found = this.files.get(path);
     const node = found ??
       { live: new Uint8Array(0), synced: new Uint8Array(0) };
@@ -177,6 +182,7 @@ export class LabDisk implements Disk {
     if (node === undefined) throw new DiskError("not-found", from);
     this.files.delete(from);
     this.files.set(to, node);
+    this.renamed.set(to, from);
   }
 
   async remove(path: string): Promise<void> {
@@ -192,7 +198,10 @@ export class LabDisk implements Disk {
   }
 }
 
-/** Of bytes that were not synced any prefix may survive, with rot after it. */
+/**
+ * Of bytes that were not synced any prefix may survive, with rot after it, and
+ * any page of them may be missing: pages are written in any order.
+ */
 function survivor(node: Node, random: Random): Uint8Array {
   const { live, synced } = node;
   let same = 0;
@@ -204,7 +213,26 @@ function survivor(node: Node, random: Random): Uint8Array {
   const kept = same + random.integer(live.length - same + 1);
   const bytes = live.slice(0, random.integer(2) === 0 ? kept : live.length);
   if (random.integer(2) === 0) bytes.fill(0, kept); // size came, data did not
+  if (random.integer(2) === 0) {
+    leaveHoles(bytes, { from: same, synced, random });
+  }
   return bytes;
+}
+
+/** Pages smaller than real ones, so that short records span some. */
+function leaveHoles(
+  bytes: Uint8Array,
+  options: { from: number; synced: Uint8Array; random: Random },
+): void {
+  const { from, synced, random } = options;
+  const pageBytes = 64 << random.integer(5);
+  const rarity = 2 + random.integer(5);
+  for (let page = 0; page < bytes.length; page += pageBytes) {
+    if (random.integer(rarity) > 0) continue;
+    for (let at = Math.max(page, from); at < page + pageBytes; at++) {
+      if (at < bytes.length) bytes[at] = synced[at] ?? 0;
+    }
+  }
 }
 
 class LabFile implements AppendFile {

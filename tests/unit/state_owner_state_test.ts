@@ -434,6 +434,44 @@ Deno.test("S12 a base that failed late ends the file before it", async () => {
   assert.deepEqual([...seedsOf(again).keys()], ["a", "c"]);
 });
 
+Deno.test("S12 a rewrite that failed late in a group settles nothing", async () => {
+  const lab = openLab();
+  await using state = await lab.open();
+  for (let count = 0; count < limits.batchesPerBase; count++) {
+    await state.publish([seedChange("a", count)]);
+  }
+  lab.disk.fault = (step) => step === "write-name" ? "io" : undefined;
+  const results = await Promise.allSettled([
+    state.publish([seedChange("b", 1)]),
+    state.publish([seedChange("c", 1)]),
+  ]);
+  assert.deepEqual(
+    results.map((one) => one.status),
+    ["fulfilled", "rejected"],
+  );
+  assert.deepEqual(lab.disk.paths(), [first, "journal/00000002.log"]);
+  lab.disk.fault = () => undefined;
+  await state.publish([seedRemoval("c")]);
+  await using again = await openLab(lab.disk.afterKill()).open();
+  assert.deepEqual([...seedsOf(again).keys()], ["a", "b"]);
+});
+
+Deno.test("S11 what a failed append left is cut off durably", async () => {
+  const lab = openLab();
+  await using state = await lab.open();
+  lab.disk.fault = (step) => step === "append" ? "full" : undefined;
+  const results = await Promise.allSettled([
+    state.publish([seedChange("a", 1)]),
+    state.publish([seedChange("b", 2)]),
+  ]);
+  assert.deepEqual(
+    results.map((one) => one.status),
+    ["fulfilled", "rejected"],
+  );
+  assert.equal(lab.disk.counts.truncate, 1);
+  assert.equal(lab.disk.counts.sync, 1);
+});
+
 Deno.test("S12 a start trusts no file of an earlier start", async () => {
   const lab = openLab();
   {
