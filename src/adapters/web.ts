@@ -18,11 +18,17 @@ export type WebOptions = {
   readonly onError: (cause: unknown) => void;
 };
 
-type Server = Deno.HttpServer<Deno.Addr>;
 type ServerParts = {
-  readonly server: Server;
+  readonly server: Deno.HttpServer<Deno.Addr>;
   readonly abort: AbortController;
   readonly underWay: Set<(response: Response) => void>;
+};
+
+/** A server on its address; the file is a unix socket's. */
+type Opened = {
+  readonly address: WebAddress;
+  readonly parts: ServerParts;
+  readonly removeFile: () => void;
 };
 
 /** Servers outlive it; disposing it closes its clients only. */
@@ -39,27 +45,33 @@ class DenoWeb implements Web, AsyncDisposable {
   }
 
   async serve(address: WebAddress, handle: WebHandler): Promise<WebServer> {
+    const opened = await this.#open(address, handle);
+    return new DenoWebServer(opened, {
+      reopen: () => this.#open(opened.address, handle),
+      onError: this.#options.onError,
+    });
+  }
+
+  async #open(address: WebAddress, handle: WebHandler): Promise<Opened> {
     if (address.type === "unix") {
-      const claim = await claimSocket(address.path, {
+      const { server: parts, file } = await claimSocket(address.path, {
         bind: (path) => this.#start({ path }, handle),
         close: async ({ server, abort }) => {
           abort.abort();
           await server.finished;
         },
       });
-      return new DenoWebServer(address, claim.server, {
-        removeFile: () => claim.file.remove(),
-      });
+      return { address, parts, removeFile: () => file.remove() };
     }
     const { ip, port } = address;
     try {
       const parts = this.#start({ hostname: ip, port }, handle);
       const bound = parts.server.addr as Deno.NetAddr;
-      return new DenoWebServer(
-        { type: "tcp", ip: bound.hostname, port: bound.port },
+      return {
+        address: { type: "tcp", ip: bound.hostname, port: bound.port },
         parts,
-        { removeFile: () => undefined },
-      );
+        removeFile: () => undefined,
+      };
     } catch (cause) {
       throw listenError(address, cause);
     }
@@ -182,29 +194,63 @@ function addressed(request: Request, address: WebAddress): Request {
 /** How long disposal waits, after a drain began, for bodies under way. */
 const lastBodiesMs = 1_000;
 
+/** How long a server that failed waits before it listens again. */
+const reopenAfterMs = 250;
+
+type ServerHooks = {
+  /** Listens again at the same address. */
+  readonly reopen: () => Promise<Opened>;
+  readonly onError: (cause: unknown) => void;
+};
+
 class DenoWebServer implements WebServer {
   readonly address: WebAddress;
-  readonly #parts: ServerParts;
-  readonly #removeFile: () => void;
+  readonly #hooks: ServerHooks;
+  readonly #ending = new AbortController();
+  #opened: Opened;
+  #isServing = true;
   #drained: Promise<void> | undefined;
   #disposed: Promise<void> | undefined;
 
-  constructor(
-    address: WebAddress,
-    parts: ServerParts,
-    options: { readonly removeFile: () => void },
-  ) {
-    this.address = address;
-    this.#parts = parts;
-    this.#removeFile = options.removeFile;
+  constructor(opened: Opened, hooks: ServerHooks) {
+    this.address = opened.address;
+    this.#opened = opened;
+    this.#hooks = hooks;
+    void this.#keepServing();
   }
 
   drain(): Promise<void> {
     if (this.#drained === undefined) {
-      this.#removeFile();
-      this.#drained = this.#parts.server.shutdown();
+      this.#ending.abort();
+      this.#opened.removeFile();
+      this.#drained = this.#isServing
+        ? this.#opened.parts.server.shutdown()
+        : Promise.resolve();
     }
     return this.#drained;
+  }
+
+  /**
+   * Deno 2.9.6 ends a whole server when one accept fails, for example when the
+   * process has no file descriptor left: then it listens again.
+   */
+  async #keepServing(): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        if (this.#isServing) await this.#opened.parts.server.finished;
+        this.#isServing = false;
+        if (signal.aborted) return;
+        await new Promise((resolve) => setTimeout(resolve, reopenAfterMs));
+        if (signal.aborted) return;
+        this.#opened = await this.#hooks.reopen();
+        this.#isServing = true;
+        if (signal.aborted) await this.#cut();
+      } catch (cause) {
+        this.#isServing = false;
+        if (!signal.aborted) this.#hooks.onError(cause);
+      }
+    }
   }
 
   /** Cuts the requests under way; ends within 1 s. */
@@ -213,14 +259,21 @@ class DenoWebServer implements WebServer {
     return this.#disposed;
   }
 
+  async #cut(): Promise<void> {
+    const { server, abort } = this.#opened.parts;
+    this.#opened.removeFile();
+    abort.abort();
+    await server.finished;
+  }
+
   async #close(): Promise<void> {
-    const { server, abort, underWay } = this.#parts;
-    this.#removeFile();
+    this.#ending.abort();
+    const { underWay } = this.#opened.parts;
+    this.#opened.removeFile();
+    if (!this.#isServing) return;
     if (this.#drained === undefined) {
-      this.#drained = server.finished;
-      abort.abort();
-      await server.finished;
-      return;
+      this.#drained = this.#cut();
+      return await this.#drained;
     }
     // Deno 2.9.6 throws outside of any stack when the signal aborts after
     // shutdown(): answer the handlers under way 503 instead.

@@ -133,6 +133,13 @@ export class Lab implements AsyncDisposable {
     assert.match(second, next);
   }
 
+  /** Waits for a condition; the test's own time-out is the bound. */
+  async until(isTrue: () => Promise<boolean>): Promise<void> {
+    while (!await isTrue()) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** Starts a daemon in the foreground and waits until it answers. */
   async startDaemon(options: RunOptions = {}): Promise<Deno.ChildProcess> {
     const child = this.#tracked(this.#spawn(["up"], options));
