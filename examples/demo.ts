@@ -79,7 +79,7 @@ async function measure(): Promise<void> {
   console.log(
     `\n${calls} calls, ${inFlight} in flight, a fresh instance each: ` +
       `${Math.round(calls / seconds)} calls/s; ` +
-      `daemon ${Math.round(node.residentBytes / 1e6)} MB`,
+      `daemon ${Math.round(node.residentBytes / 2 ** 20)} MiB`,
   );
 }
 

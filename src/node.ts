@@ -5,7 +5,6 @@
 
 import {
   type Bytes,
-  canonicalJson,
   ClosedError,
   type Digest,
   Holds,
@@ -29,6 +28,7 @@ import {
   type CallReport,
   type CallRequest,
   type HostedSeed,
+  hostSeed,
   type ModuleFacts,
   parseSeedOptions,
   type PublishedSeed,
@@ -83,7 +83,11 @@ export async function openNode(
 ): Promise<Node> {
   await using scope = new AsyncDisposableStack();
   const { key, cluster } = config.identity;
-  const state = scope.use(await openOwnerState(ports, { key, cluster }));
+  // Stored modules were published, so a journal named them.
+  const objects = await new ContentStore(ports).list();
+  const expectsJournal = objects.length > 0;
+  const stateConfig = { key, cluster, expectsJournal };
+  const state = scope.use(await openOwnerState(ports, stateConfig));
   return new Node(ports, config, { state, scope: scope.move() });
 }
 
@@ -207,11 +211,8 @@ export class Node implements AsyncDisposable {
    * @throws {CorruptError | DiskError} As a publish would; the node serves on.
    */
   async announce(): Promise<void> {
-    const startedMs = Math.round(this.#ports.clock.wallMs());
-    const value = { name: this.name, version, startedMs };
     await this.#change(async () => {
-      const record = { section: "node", key: nodeRecordKey, value } as const;
-      await this.#state.publish([record]);
+      await this.#announce();
       await this.#keeper.collect();
       for (const { spec } of this.view.seeds.values()) {
         await this.#keeper.inspect(spec.digest, spec);
@@ -238,7 +239,7 @@ export class Node implements AsyncDisposable {
     const digest = this.#store.digest(module);
     // The pool keeps what it was given: not the module's bytes.
     let unstored: Bytes | undefined = module;
-    const seed = hosted(
+    const seed = hostSeed(
       { name, digest, config },
       async () => unstored ?? await this.#readModule(digest),
     );
@@ -249,6 +250,8 @@ export class Node implements AsyncDisposable {
       const sizeBytes = module.length;
       const value = { digest, sizeBytes, config, timeoutMs, publishedMs };
       return await this.#change(async () => {
+        // A stored module without a journal reads as a lost journal.
+        if (this.stateReport().seq === 0) await this.#announce();
         await this.#keeper.put(module);
         const replaces = this.view.seeds.get(name)?.spec.digest;
         await this.#state.publish([{ section: "seeds", key: name, value }]);
@@ -318,6 +321,13 @@ export class Node implements AsyncDisposable {
     if (this.#isClosed) throw new ClosedError("The node is closing");
   }
 
+  async #announce(): Promise<void> {
+    const startedMs = Math.round(this.#ports.clock.wallMs());
+    const value = { name: this.name, version, startedMs };
+    const record = { section: "node", key: nodeRecordKey, value } as const;
+    await this.#state.publish([record]);
+  }
+
   #readModule(digest: Digest): Promise<Bytes> {
     return this.#keeper.read(digest, { bytesMax: limits.moduleBytesMax });
   }
@@ -341,7 +351,7 @@ export class Node implements AsyncDisposable {
     const named = new Set<Digest>();
     for (const [name, { spec }] of view.seeds) {
       const readModule = () => this.#readModule(spec.digest);
-      const seed = hosted({ name, ...spec }, readModule);
+      const seed = hostSeed({ name, ...spec }, readModule);
       const hold = () => this.#use(seed);
       seeds.set(name, { ...seed, hold, timeoutMs: spec.timeoutMs });
       named.add(spec.digest);
@@ -371,18 +381,4 @@ export class Node implements AsyncDisposable {
   readonly #onSeedLog = (level: LogLevel, line: SeedLogLine): void => {
     this.#ports.log[level]("seed.log", line);
   };
-}
-
-type Named = {
-  readonly name: string;
-  readonly digest: Digest;
-  readonly config: Readonly<Record<string, string>>;
-};
-
-function hosted(
-  { name, digest, config }: Named,
-  readModule: () => Promise<Bytes>,
-) {
-  const key = canonicalJson([name, digest, config]);
-  return { key, name, digest, config, readModule };
 }

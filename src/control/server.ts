@@ -152,7 +152,10 @@ export class ControlServer {
   ): Promise<SeedPublished> {
     const spec = shape.parseShape(
       seedRequestShape,
-      parseJson(url.searchParams.get("spec") ?? "{}", "The seed's spec"),
+      parseJson(
+        url.searchParams.get("spec") ?? '{"config":{}}',
+        "The seed's spec",
+      ),
       { what: "The seed's spec" },
     );
     const bytesMax = limits.moduleBytesMax;

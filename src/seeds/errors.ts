@@ -30,7 +30,8 @@ export type SeedReason =
   | "lost"; // its thread ended under it
 
 const hints: Readonly<Partial<Record<SeedReason, string>>> = {
-  "no-function": 'A seed\'s functions are listed by "pln seed"',
+  "no-function":
+    "Check the name; the functions were printed when it was seeded",
   trap: "The seed has a bug; build it with names to see the function",
   stack: "The seed calls itself without end, or too deep",
   memory: "Give it less input, or let it free what it allocates",

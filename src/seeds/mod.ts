@@ -4,6 +4,7 @@
 
 export * from "./calls.ts";
 export * from "./errors.ts";
+export { hostSeed, type SeedVersion } from "./hosted.ts";
 export type { SeedSetup } from "./messages.ts";
 export { type ModuleFacts, moduleFormFault } from "./module.ts";
 export { parseSeedOptions, type SeedOptions } from "./options.ts";

@@ -28,6 +28,8 @@ export type StateNeeds = Pick<
 export type StateConfig = {
   readonly key: PrivateKey;
   readonly cluster: ClusterId;
+  /** The directory shows that there was a journal: none means loss. */
+  readonly expectsJournal?: boolean;
 };
 
 /** Of this moment, or of this start where a member says so. */
@@ -121,8 +123,11 @@ export class OwnerState implements AsyncDisposable {
       cluster: config.cluster,
     });
     scope.use(recovered.document);
+    const isMissing = config.expectsJournal === true &&
+      recovered.newest.number === 0;
+    const isLossy = recovered.isLossy || isMissing;
     const state = new OwnerState(needs, config, {
-      recovered,
+      recovered: { ...recovered, isLossy },
       scope: scope.move(),
     });
     const { ignoredEntries, ...facts } = state.report();
