@@ -110,15 +110,17 @@ export function isSettingKey(text: string): text is SettingKey {
 /**
  * The text of the directory's config.yaml; empty when there is none.
  *
- * @throws {InputError | DiskError} Not UTF-8 text, too large, or unreadable.
+ * @throws {InputError} Not UTF-8 text, or too large.
+ * @throws {DiskError} Unreadable.
  */
 export async function readConfigText(disk: Disk): Promise<string> {
   try {
     const bytesMax = limits.configBytesMax;
     return configText(await disk.read(configPath, { bytesMax }));
   } catch (cause) {
-    if (cause instanceof DiskError && cause.fault === "not-found") return "";
-    throw cause;
+    const reason = cause instanceof DiskError ? cause.fault : undefined;
+    if (reason === "not-found") return "";
+    throw reason === "too-large" ? tooLarge() : cause;
   }
 }
 
@@ -142,9 +144,7 @@ export function configText(bytes: Uint8Array): string {
  * @throws {InputError} "config.yaml:LINE: what is wrong".
  */
 export function parseConfig(text: string): ConfigFile {
-  if (utf8(text).length > limits.configBytesMax) {
-    throw fault(1, `the file is over ${limits.configBytesMax} bytes`);
-  }
+  if (utf8(text).length > limits.configBytesMax) throw tooLarge();
   const { events, entries } = outline(text);
   for (const [index, entry] of entries.entries()) {
     if (!isSettingKey(entry.key)) throw unknownKey(entry);
@@ -193,8 +193,7 @@ export function unsetKey(text: string, key: SettingKey): string {
   const from = text.lastIndexOf("\n", entry.keyStart) + 1;
   const next = text.indexOf("\n", entry.end - 1);
   const rest = next < 0 ? "" : text.slice(next + 1);
-  const made = text.slice(0, from) + rest;
-  return verified(made, { key, wanted });
+  return verified(text.slice(0, from) + rest, { key, wanted });
 }
 
 /** One setting as a flag, a variable or "pln set" gives it. */
@@ -374,6 +373,11 @@ function fault(
   { hint = `Edit line ${line} of ${configPath}` } = {},
 ): InputError {
   return new InputError(`${configPath}:${line}: ${message}`, { hint });
+}
+
+function tooLarge(): InputError {
+  const hint = `Shorten ${configPath}: comments count too`;
+  return fault(1, `the file is over ${limits.configBytesMax} bytes`, { hint });
 }
 
 function lineAt(text: string, offset: number): number {

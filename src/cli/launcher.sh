@@ -130,12 +130,14 @@ deny_write() {
 
 # Takes what the directory's right gives to one name in it, by all its names.
 deny() {
-  deny_read "$dir/$1"
-  deny_write "$dir/$1"
+  deny_by deny_read "$1"
+  deny_by deny_write "$1"
+}
+
+deny_by() {
+  "$1" "$dir/$2"
   real_dir=$(resolve_links "$dir")
-  [ "$real_dir" != "$dir" ] || return 0
-  deny_read "$real_dir/$1"
-  deny_write "$real_dir/$1"
+  [ "$real_dir" = "$dir" ] || "$1" "$real_dir/$2"
 }
 
 # The log with its rotated files (limits.logFilesKept).
@@ -155,14 +157,20 @@ add_config() {
   done
 }
 
-# Purge looks for names and removes them: it reads no key, and changes none
-# unless told. A name that is a link has to be looked at.
+# Purge looks for names and removes them: it reads no key, and changes neither
+# keys nor certificates unless told. By a certificate it knows a node's
+# directory. A name that is a link has to be looked at.
 purge_rights() {
   add_directory "$dir"
-  for name in keys certs; do
-    [ ! -L "$dir/$name" ] || continue
-    if $includes_keys; then deny_read "$dir/$name"; else deny "$name"; fi
-  done
+  if $includes_keys; then
+    for file in "$dir"/keys/* "$dir"/keys/.tmp-*; do
+      [ -f "$file" ] && [ ! -L "$file" ] || continue
+      deny_by deny_read "keys/${file##*/}"
+    done
+    return 0
+  fi
+  [ -L "$dir/keys" ] || deny keys
+  [ -L "$dir/certs" ] || deny_by deny_write certs
 }
 
 # Asking the daemon: fetch wants a host beside the socket, and to read and

@@ -31,6 +31,7 @@ async function settle(args: readonly string[], platform: Platform) {
   try {
     refuseInherited(args);
     refuseSwitchValues(args);
+    refuseMissingValue(args);
     return await runApplication(args, platform);
   } catch (cause) {
     return { exitCode: undefined, failures: [cause] };
@@ -73,18 +74,36 @@ function refuseInherited(args: readonly string[]): void {
  */
 function refuseSwitchValues(args: readonly string[]): void {
   const words = flagsOf(args);
-  const verb = words.slice(0, words[0] === "config" ? 2 : 1).join(" ");
-  const own: VerbSpec["flags"] = isVerb(verb) ? verbs[verb].flags : {};
-  const switches = Object.entries<FlagSpec>({ ...own, ...globalFlags })
-    .filter(([, { type }]) => type === "switch");
   for (const word of words) {
     const [, flag] = word.match(/^(--?[^=]+)=/) ?? [];
-    const found = switches.find(([name, { alias }]) =>
-      flag === `--${name}` || alias !== undefined && flag === `-${alias}`
-    );
-    if (found === undefined) continue;
+    if (flagSpecOf(words, flag)?.type !== "switch") continue;
     throw new InputError(`The flag ${flag} takes no value`, {
       hint: `Give it alone, ${flag}, or leave it out`,
     });
   }
+}
+
+/** stricli would miss an argument first, and not say what is wrong. */
+function refuseMissingValue(args: readonly string[]): void {
+  const words = flagsOf(args);
+  const last = words.at(-1);
+  const spec = flagSpecOf(words, last);
+  if (spec === undefined || spec.type === "switch") return;
+  throw new InputError(`The flag ${last} needs a value`, {
+    hint: `Give one: ${last} <${spec.value ?? "value"}>`,
+  });
+}
+
+/** What `flag`, "--name" or "-alias", is to the command of `words`. */
+function flagSpecOf(
+  words: readonly string[],
+  flag: string | undefined,
+): FlagSpec | undefined {
+  const verb = words.slice(0, words[0] === "config" ? 2 : 1).join(" ");
+  const own: VerbSpec["flags"] = isVerb(verb) ? verbs[verb].flags : {};
+  const found = Object.entries<FlagSpec>({ ...own, ...globalFlags })
+    .find(([name, { alias }]) =>
+      flag === `--${name}` || alias !== undefined && flag === `-${alias}`
+    );
+  return found?.[1];
 }

@@ -12,6 +12,7 @@ import {
   type Credential,
   credentialPem,
 } from "./credential.ts";
+import { CredentialError } from "./credential_error.ts";
 import {
   checkProperties,
   type MemberClaims,
@@ -31,7 +32,7 @@ import {
   loadIdentity,
   type NodeIdentity,
 } from "./node_identity.ts";
-import { CredentialError, verifyCredential, verifyRoot } from "./verify.ts";
+import { verifyCredential, verifyRoot } from "./verify.ts";
 
 /**
  * Makes a cluster: its root, this node as its first admin, and their files.

@@ -39,7 +39,7 @@ export function corruptFile(
     {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
       hint: "Restore it from a backup, or start over in another directory " +
-        'with "pln join" or "pln init"',
+        'with "pln init"',
     },
   );
 }

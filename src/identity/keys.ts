@@ -74,7 +74,7 @@ export function checkPassphrase(passphrase: Uint8Array): void {
  *
  * @throws {DeniedError} Other users can read it, it is sealed and no
  * passphrase was given, or the passphrase is wrong.
- * @throws {CorruptError} Missing, or not a key.
+ * @throws {CorruptError} Missing, no regular file, or not a key.
  * @throws {DiskError} The file system refused.
  */
 export async function readKeyFile(
@@ -83,7 +83,7 @@ export async function readKeyFile(
   options: PassphraseOptions = {},
 ): Promise<PrivateKey> {
   const { disk, signer } = needs;
-  await checkMode(needs, path);
+  await checkFile(needs, path);
   const text = await readIdentityFile(disk, path, {
     bytesMax: limits.keyFileBytesMax,
   });
@@ -100,12 +100,17 @@ export async function readKeyFile(
   throw corruptFile(disk, path, { why: "holds no Ed25519 key" });
 }
 
-async function checkMode(
+async function checkFile(
   needs: Pick<Ports, "disk">,
   path: string,
 ): Promise<void> {
   const { disk } = needs;
-  const mode = (await disk.stat(path))?.mode ?? keyFileMode;
+  const { type = "file", mode = keyFileMode } = await disk.stat(path) ?? {};
+  // A link may lead to a device, whose mode is not the user's to change.
+  if (type !== "file") {
+    const why = type === "directory" ? "is a directory" : "is no regular file";
+    throw corruptFile(disk, path, { why });
+  }
   if ((mode & 0o077) === 0) return;
   const octal = mode.toString(8).padStart(4, "0");
   throw new DeniedError(

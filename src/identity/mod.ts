@@ -15,6 +15,7 @@ export {
   parseCredential,
   parseCredentialPem,
 } from "./credential.ts";
+export * from "./credential_error.ts";
 export * from "./extension.ts";
 export { identityFiles } from "./files.ts";
 export {

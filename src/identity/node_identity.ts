@@ -20,6 +20,7 @@ import {
   parseCertificatePem,
   parseCredentialPem,
 } from "./credential.ts";
+import { CredentialError } from "./credential_error.ts";
 import {
   corruptFile,
   identityFiles,
@@ -29,7 +30,6 @@ import {
 import { readKeyFile } from "./keys.ts";
 import {
   type ClusterRoot,
-  CredentialError,
   type MemberFacts,
   verifyAuthority,
   verifyCredential,
@@ -113,7 +113,7 @@ export async function readMembership(
   const { disk } = needs;
   if (!await isInitialised(disk)) {
     throw new NotFoundError(`There is no node in "${disk.label}"`, {
-      hint: 'Run "pln init" for a new cluster, or "pln join <token>"',
+      hint: 'Run "pln init" for a new cluster',
     });
   }
   const root = await readCertificates(disk, identityFiles.rootCertificate, {

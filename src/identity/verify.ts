@@ -12,47 +12,12 @@ import {
   peerDnsName,
   type PeerId,
   peerIdOf,
-  PlnError,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import { type Certificate, keyUsages } from "./certificate.ts";
 import type { Credential } from "./credential.ts";
+import { CredentialError } from "./credential_error.ts";
 import type { MemberClaims, Properties, Tier } from "./extension.ts";
-
-/** Which check refused; shown in status and by "why denied". */
-export type CredentialCheck =
-  | "cluster"
-  | "signature"
-  | "role"
-  | "usage"
-  | "path-length"
-  | "name"
-  | "scope"
-  | "time"
-  | "deadline";
-
-/** A credential was read and may not be believed. */
-export class CredentialError extends PlnError {
-  /** Stable and documented. */
-  readonly code = "PLN_CREDENTIAL";
-  /** The credential's holder can do something about it. */
-  readonly kind = "peer";
-  /** Exit code 4. */
-  override readonly outcome = "permission";
-
-  /**
-   * The message names what was refused; `check` is for programs.
-   *
-   * @param check Which check refused.
-   */
-  constructor(
-    readonly check: CredentialCheck,
-    message: string,
-    options: { readonly hint?: string } = {},
-  ) {
-    super(message, options);
-  }
-}
 
 /** What verifying takes of the world. */
 export type VerifyNeeds = Pick<Ports, "signer">;
@@ -202,12 +167,19 @@ function checkCluster(
   options: { readonly root: ClusterRoot; readonly what: string },
 ): void {
   if (cluster === options.root.cluster) return;
+  const [found, wanted] = apart(cluster, options.root.cluster);
   throw new CredentialError(
     "cluster",
-    `The ${options.what} certificate is of cluster ${cluster.slice(0, 8)}, ` +
-      `not ${options.root.cluster.slice(0, 8)}`,
-    { hint: "A node belongs to one cluster; join it to this one" },
+    `The ${options.what} certificate is of cluster ${found}, not ${wanted}`,
+    { hint: "A node belongs to one cluster: use its own certificates" },
   );
+}
+
+/** The first digits of two unlike ids, as many as tell them apart. */
+function apart(one: string, other: string): readonly [string, string] {
+  let digits = 8;
+  while (one.slice(0, digits) === other.slice(0, digits)) digits += 8;
+  return [one.slice(0, digits), other.slice(0, digits)];
 }
 
 function checkSignature(

@@ -36,7 +36,7 @@ const hints: Readonly<Record<DiskFault, string | undefined>> = {
   "denied": "Check who owns it: ls -ld",
   "read-only": "The file system is mounted read-only; remount or move --dir",
   "full": "Free some space and try again",
-  "too-large": undefined,
+  "too-large": "It is not as it was written; restore it from a backup",
   "io": "The device reports errors; look at the system's log",
 };
 

@@ -12,7 +12,11 @@ export type SeedVersion = {
   readonly config: Readonly<Record<string, string>>;
 };
 
-/** @param readModule The verified bytes of `digest`, each time anew. */
+/**
+ * A version as the pool hosts it.
+ *
+ * @param readModule The verified bytes of `digest`, each time anew.
+ */
 export function hostSeed(
   { name, digest, config }: SeedVersion,
   readModule: () => Promise<Bytes>,

@@ -15,7 +15,6 @@ Deno.test("without a daemon every command that needs one exits 6", async () => {
     ["call", "hello", "greet", "{}"],
     ["seed", example("hello")],
     ["unseed", "hello"],
-    ["down"],
     ["recover", "--accept-loss"],
   ];
   for (const args of commands) {

@@ -128,3 +128,40 @@ async function denoDirectory(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
   return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }
+
+Deno.test("pln purge leaves a stranger's directory as it is", async () => {
+  await using lab = await Lab.open();
+  const directory = lab.path("stranger");
+  for (const name of ["keys", "certs", "journal", "store", "cache"]) {
+    await Deno.mkdir(`${directory}/${name}`, { recursive: true });
+    await Deno.writeTextFile(`${directory}/${name}/mine`, "mine");
+  }
+  for (const more of [[], ["--include-keys"]]) {
+    await lab.refused(["purge", "--yes", "--dir", directory, ...more], {
+      code: 3,
+      says: /There is no node in ".*\/stranger"/,
+      next: /check --dir/,
+    });
+  }
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  assert.deepEqual(
+    names.toSorted(),
+    ["cache", "certs", "journal", "keys", "store"],
+  );
+  for (const name of names) {
+    const text = await Deno.readTextFile(`${directory}/${name}/mine`);
+    assert.equal(text, "mine");
+  }
+});
+
+Deno.test("pln purge spares what lies beside a node's own keys", async () => {
+  await using lab = await Lab.open();
+  await lab.must(["init"]);
+  await Deno.rename(lab.path("keys/root.pem"), lab.path("keys/root.old-1.pem"));
+  await Deno.writeTextFile(lab.path("keys/mine.pem"), "mine");
+  const purged = await lab.must(["purge", "--yes", "--include-keys"]);
+  assert.equal(purged, "Removed certs, keys\nKept 1 other entry\n");
+  const left = [...Deno.readDirSync(lab.path("keys"))].map(({ name }) => name);
+  assert.deepEqual(left, ["mine.pem"]);
+  assert.equal(await exists(lab.path("lock")), false);
+});

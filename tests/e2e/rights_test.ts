@@ -93,17 +93,14 @@ const roles: readonly Role[] = [
     rights: [...socket, ...around, ...config, ...logs],
   },
   {
-    role: "pln purge has the directory without the identity",
+    role: "pln purge has the directory without keys, and reads certificates",
     lines: [["purge"], ["purge", "--yes"]],
-    rights: withoutKeys.filter((right) => !certs.includes(right)),
+    rights: withoutKeys.filter((right) => right !== "writeCerts"),
   },
   {
-    role: "pln purge --include-keys removes keys that it cannot read",
+    role: "pln purge --include-keys lists and removes keys, and opens none",
     lines: [["purge", "--include-keys"]],
-    rights: [
-      ...withoutKeys.filter((right) => right !== "readCerts"),
-      "writeKeys",
-    ],
+    rights: directory.filter((right) => right !== "readKeys"),
   },
   {
     role: "pln init has the directory",

@@ -248,7 +248,8 @@ Deno.test("pln config show prints the file, or each setting's origin", async () 
 });
 
 const data = [
-  ...["journal/1", "store/ab/cd", "pln.log", "pln.log.1"],
+  ...["journal/00000001.log", `store/ab/${"ab".repeat(32)}`],
+  ...["pln.log", "pln.log.1"],
   ...["pln.err", "pln.err.12"],
 ];
 const kept = ["config.yaml", "peers.json", "holiday.jpg"];
@@ -272,7 +273,7 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
   assert.equal(
     ran.out,
     "Removed journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
-      "Kept certs, config.yaml, holiday.jpg, keys, peers.json\n",
+      "Kept certs, config.yaml, keys, peers.json and 1 other entry\n",
   );
   assert.deepEqual(
     await namesIn(world),
@@ -285,8 +286,54 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
 Deno.test("pln purge --include-keys spares only what is not ours", async () => {
   const world = await used();
   const ran = await world.run("purge", "--yes", "--include-keys", "--json");
-  assert.deepEqual(JSON.parse(ran.out).kept, ["holiday.jpg"]);
-  assert.deepEqual(await namesIn(world), ["holiday.jpg", "lock"]);
+  const { kept, others } = JSON.parse(ran.out);
+  assert.deepEqual([kept, others], [[], 1]);
+  assert.deepEqual(await namesIn(world), ["holiday.jpg"]);
+});
+
+Deno.test("pln purge spares strangers' files inside the node's folders", async () => {
+  const world = await used();
+  const foreign = [
+    ...["keys/mine.pem", "certs/ca.pem", "journal/diary.log"],
+    ...["store/photos.jpg", "store/ab/x.jpg", `store/cd/${"ab".repeat(32)}`],
+    ...["cache/x", "keys/root.pem.bak", "journal/00000002.log/x"],
+  ];
+  for (const path of foreign) await world.disk().writeAtomic(path, utf8("x"));
+  const ran = await world.run("purge", "--yes", "--include-keys");
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(ran.out, /^Removed certs, .*\nKept 10 other entries\n$/);
+  for (const path of foreign) {
+    assert.equal(await textOf(world, path), "x", path);
+  }
+  const gone = [...data, ...Object.values(identityFiles), "lock"];
+  for (const path of gone) {
+    assert.equal(await world.disk().stat(path), undefined, path);
+  }
+});
+
+Deno.test("pln purge touches no directory that is not a node's", async () => {
+  const world = new CliWorld();
+  const foreign = [
+    ...["keys/node.pem", "certs/member.pem", "store/photos.jpg"],
+    ...["journal/00000001.log", "journal/diary", "config.yaml"],
+  ];
+  for (const path of foreign) await world.disk().writeAtomic(path, utf8("x"));
+  const before = await namesIn(world);
+  for (const more of [[], ["--include-keys"]]) {
+    const ran = await world.run("purge", "--yes", ...more);
+    assert.deepEqual([ran.code, ran.out], [3, ""]);
+    assert.match(ran.err, /There is no node in .*\n {2}.*check --dir/);
+  }
+  assert.deepEqual(await namesIn(world), before, "and no lock is left");
+  for (const path of foreign) assert.equal(await textOf(world, path), "x");
+});
+
+Deno.test("pln purge knows a node without certificates by its journal", async () => {
+  const world = new CliWorld();
+  const path = "journal/00000001.log";
+  await world.disk().writeAtomic(path, utf8("PLNJ and more"));
+  const ran = await world.run("purge", "--yes");
+  assert.deepEqual([ran.code, ran.out], [0, "Removed journal\n"]);
 });
 
 Deno.test("pln purge asks, and takes only a yes", async () => {
@@ -318,8 +365,10 @@ Deno.test("pln purge refuses while a daemon holds the directory", async () => {
   assert.deepEqual(await namesIn(world), before);
 });
 
-Deno.test("pln purge of a directory that is not there removes nothing", async () => {
+Deno.test("pln purge of a directory that is not there makes none", async () => {
   const world = new CliWorld();
   const ran = await world.run("purge", "--yes", "--dir", "/nowhere");
-  assert.deepEqual([ran.code, ran.out], [0, "There was nothing to remove\n"]);
+  assert.deepEqual([ran.code, ran.out], [3, ""]);
+  assert.match(ran.err, /There is no node in "\/nowhere"/);
+  assert.deepEqual(await world.disk("/nowhere").list(""), []);
 });

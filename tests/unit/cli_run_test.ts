@@ -53,7 +53,6 @@ Deno.test("a missing daemon is named with its socket and the next step", async (
       ["status"],
       ["call", "hello", "greet"],
       ["unseed", "hello"],
-      ["down"],
       ["recover", "--accept-loss"],
     ]
   ) {
@@ -64,6 +63,14 @@ Deno.test("a missing daemon is named with its socket and the next step", async (
       `pln: No daemon answers at ${socketPath}\n  Start it with "pln up -d"\n`,
     );
   }
+});
+
+Deno.test("pln down without a daemon does not say how to start one", async () => {
+  const ran = await new CliWorld().run("down");
+  assert.deepEqual([ran.code, ran.err], [
+    6,
+    `pln: Nothing to stop: no daemon answers at ${socketPath}\n`,
+  ]);
 });
 
 Deno.test("--json makes failures one line of JSON on the error stream", async () => {
@@ -102,7 +109,7 @@ Deno.test("usage errors say what is wrong and what was meant", async () => {
     [["unseed"], /Expected argument for name\n {2}Add "--help"/],
     [["unseed", "a", "b"], /Too many arguments/],
     [["call", "a"], /Expected argument for function/],
-    [["up", "--http"], /Expected input for flag --http/],
+    [["up", "--http"], /flag --http needs a value\n {2}.*--http <port>/],
     [["up", "--log-level", "lod"], /debug\|info\|warn\|error/],
     [["status", "-x"], /This command has no flag -x/],
     [["status", "threads"], /shows nodes or seeds, not "threads"/],
@@ -115,6 +122,10 @@ Deno.test("usage errors say what is wrong and what was meant", async () => {
     [["logs", "--follow=1"], /--follow takes no value/],
     [["config", "show", "--effective=yes"], /--effective takes no value/],
     [["status", "--json=true"], /--json takes no value/],
+    [["call", "--timeout"], /--timeout needs a value\n.*--timeout </],
+    [["call", "a", "f", "--timeout", "--", "x"], /--timeout needs a value/],
+    [["logs", "-n"], /-n needs a value/],
+    [["status", "--dir"], /--dir needs a value\n.*--dir <path>/],
     [["config", "sho"], /no command "sho"\n {2}Did you mean "show"/],
   ] as const;
   for (const [words, expected] of cases) {

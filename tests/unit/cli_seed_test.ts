@@ -238,6 +238,29 @@ Deno.test("pln seed says which version it takes the place of", async () => {
   );
 });
 
+Deno.test("pln seed of the same module again says that it is unchanged", async () => {
+  const { world } = seedWorld();
+  const functions = Array.from({ length: 3_000 }, (_, index) => `f${index}`);
+  world.serve({
+    publishSeed: (name, { length }) =>
+      Promise.resolve({
+        name,
+        digest: sampleDigest,
+        sizeBytes: length,
+        functions,
+        replaces: sampleDigest,
+      }),
+  });
+  const ran = await world.run("seed", "hello.wasm");
+  assert.equal(
+    ran.out,
+    "hello  f0,f1,f2,f3,f4,f5,f6,f7 and 2992 more  " +
+      "sha256:d5d5d5d5d5d5  8 B\nthe module is unchanged\n",
+  );
+  const whole = await world.run("seed", "hello.wasm", "--json");
+  assert.deepEqual(JSON.parse(whole.out).functions, functions);
+});
+
 Deno.test("pln unseed takes a seed back by its name", async () => {
   const { world } = seedWorld();
   const names: string[] = [];

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { configText, parseConfig, readConfigText } from "../../src/config.ts";
 import { InputError, utf8 } from "../../src/kernel/mod.ts";
-import { DiskError } from "../../src/ports/mod.ts";
 import { CliWorld } from "./cli_world.ts";
 
 function refuses(text: string, message: string, hint?: string): void {
@@ -159,8 +158,9 @@ Deno.test("readConfigText() refuses an oversized file unread", async () => {
   const disk = new CliWorld().disk();
   await disk.writeAtomic("config.yaml", new Uint8Array(65_537));
   await assert.rejects(readConfigText(disk), (cause: unknown) => {
-    assert.ok(cause instanceof DiskError);
-    assert.equal(cause.fault, "too-large");
+    assert.ok(cause instanceof InputError);
+    assert.match(cause.message, /:1: the file is over 65536 bytes$/);
+    assert.match(cause.hint ?? "", /^Shorten config\.yaml/);
     return true;
   });
 });

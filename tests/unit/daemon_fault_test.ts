@@ -280,26 +280,32 @@ daemonTest(
   },
 );
 
-daemonTest("S10: runDaemon() takes a missing journal for a loss", async (lab) => {
-  await withSeed(lab);
-  await lab.machine.disk.mount().remove("journal");
-  let daemon = await startDaemon(lab);
-  const { alarms, seeds } = await daemon.client.status();
-  assert.match(alarms[0]?.message ?? "", /missing/);
-  assert.match(alarms[0]?.hint ?? "", /pln recover --accept-loss/);
-  assert.deepEqual(seeds, []);
-  await assert.rejects(publish(daemon, "b", 2), /recover --accept-loss|missing/);
-  await daemon.process.clock.sleep(1_000, never);
-  const store = await lab.machine.disk.mount().list("store");
-  assert.equal(store.length, 1, "what may still be named is kept");
-  await daemon.client.acceptLoss();
-  await publish(daemon, "a", 1);
-  await stopDaemon(daemon);
-  daemon = await startDaemon(lab);
-  assert.equal(await daemon.call("a", "tag"), sampleTag(1));
-  assert.deepEqual((await daemon.status()).alarms, []);
-  await stopDaemon(daemon);
-});
+daemonTest(
+  "S10: runDaemon() takes a missing journal for a loss",
+  async (lab) => {
+    await withSeed(lab);
+    await lab.machine.disk.mount().remove("journal");
+    let daemon = await startDaemon(lab);
+    const { alarms, seeds } = await daemon.client.status();
+    assert.match(alarms[0]?.message ?? "", /missing/);
+    assert.match(alarms[0]?.hint ?? "", /pln recover --accept-loss/);
+    assert.deepEqual(seeds, []);
+    await assert.rejects(
+      publish(daemon, "b", 2),
+      /recover --accept-loss|missing/,
+    );
+    await daemon.process.clock.sleep(1_000, never);
+    const store = await lab.machine.disk.mount().list("store");
+    assert.equal(store.length, 1, "what may still be named is kept");
+    await daemon.client.acceptLoss();
+    await publish(daemon, "a", 1);
+    await stopDaemon(daemon);
+    daemon = await startDaemon(lab);
+    assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+    assert.deepEqual((await daemon.status()).alarms, []);
+    await stopDaemon(daemon);
+  },
+);
 
 daemonTest("R14: runDaemon() tells of a module that is gone", async (lab) => {
   await withSeed(lab);

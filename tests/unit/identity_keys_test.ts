@@ -90,6 +90,22 @@ Deno.test("the chmod to type is quoted where a shell needs it", async () => {
   assert.equal(error.hint, `chmod 600 ${quoted}`);
 });
 
+Deno.test("S10: a key file that is no file is refused without a chmod", async () => {
+  await using world = await openWorld();
+  const file = `${world.directory}/${path}`;
+  await Deno.mkdir(file, { recursive: true, mode: 0o755 });
+  const directory = await fault(() => readKeyFile(world, path));
+  await Deno.remove(file);
+  await Deno.symlink("/dev/zero", file);
+  const device = await fault(() => readKeyFile(world, path));
+  assert.match(directory.message, /node\.pem" is a directory$/);
+  assert.match(device.message, /node\.pem" is no regular file$/);
+  for (const { code, hint } of [directory, device]) {
+    assert.equal(code, "PLN_CORRUPT");
+    assert.match(hint ?? "", /^Restore it from a backup/);
+  }
+});
+
 Deno.test("S10: a damaged key file is refused by name", async () => {
   await using world = await openWorld();
   const file = `${world.directory}/${path}`;

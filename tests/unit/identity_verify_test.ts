@@ -186,6 +186,18 @@ Deno.test("R09: a claim of another cluster under our keys is refused", () => {
   );
 });
 
+Deno.test("R09: clusters whose ids begin alike are told apart", () => {
+  const { cluster: own } = mint.root;
+  const last = own.endsWith("0") ? "1" : "0";
+  for (const digits of [8, 16, 56]) {
+    const start = own.slice(0, digits);
+    const cluster = (start + last.repeat(64 - digits)) as typeof own;
+    refuses("cluster", withMember({ claims: { ...mint.claims, cluster } }), {
+      says: new RegExp(`${start}${last}{8}, not ${own.slice(0, digits + 8)}$`),
+    });
+  }
+});
+
 Deno.test("R09: a member certificate for certifying is refused", () => {
   refuses("usage", withMember({ mayCertify: true, pathLength: 0 }));
   refuses("usage", withMember({ keyUsage: keyUsages.keyCertSign }));

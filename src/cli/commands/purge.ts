@@ -1,47 +1,39 @@
 // `pln purge`: removes what the node wrote and can do without: state, content,
 // logs. Identity, peers' addresses and settings stay unless told. It holds the
-// directory, asks first, and removes only names it knows: a mistyped --dir
-// costs no stranger's file.
+// directory, asks first, and removes only what bears a name of ours in a
+// directory that is a node's: a mistyped --dir costs no stranger's file.
 
-import { InputError } from "../../kernel/mod.ts";
-import type { Disk } from "../../ports/mod.ts";
-import { holdDirectory } from "../directory.ts";
+import { InputError, NotFoundError } from "../../kernel/mod.ts";
+import { holdDirectory, lockPath } from "../directory.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
+import {
+  isNodeDirectory,
+  type NodeFiles,
+  sortNodeFiles,
+} from "../node_files.ts";
 import type { FlagsOf } from "../verbs.ts";
-
-const dataNames =
-  /^(?:journal|store|cache|pln\.(?:log|err)(?:\.\d+)?|pln\.sock|\.pln~)$/;
-const keptNames = /^(?:keys|certs|peers\.json|config\.yaml)$/;
 
 export const run: Run<"purge"> = async (invocation, { flags }) => {
   const disk = await invocation.openDisk();
-  if (await disk.stat("") === undefined) {
-    return await tell(invocation, { removed: [], kept: [] });
+  const signer = await invocation.platform.openSigner();
+  // Before the lock, which would be a new file in a stranger's directory.
+  if (!await isNodeDirectory({ disk, signer })) {
+    throw new NotFoundError(`There is no node in "${disk.label}"`, {
+      hint: "Nothing was removed; check --dir and $PLN_DIR",
+    });
   }
   await using _held = await holdDirectory(disk);
-  const { removed, kept } = await sortNames(disk, flags);
-  if (removed.length > 0) {
-    await confirm(invocation, { flags, removed });
-    for (const name of removed) await disk.remove(name);
+  const includesKeys = flags["include-keys"];
+  const files = await sortNodeFiles(disk, { includesKeys, lockPath });
+  if (files.removed.length > 0) {
+    await confirm(invocation, { flags, removed: files.removed });
+    for (const path of files.paths) await disk.remove(path);
+    // Nothing is left that it could guard.
+    if (includesKeys) await disk.remove(lockPath);
   }
-  await tell(invocation, { removed, kept });
+  await tell(invocation, files);
 };
-
-type Names = {
-  readonly removed: readonly string[];
-  readonly kept: readonly string[];
-};
-
-async function sortNames(disk: Disk, flags: FlagsOf<"purge">): Promise<Names> {
-  const names = (await disk.list("")).map(({ name }) => name);
-  const isRemoved = (name: string) =>
-    dataNames.test(name) || (flags["include-keys"] && keptNames.test(name));
-  return {
-    removed: names.filter(isRemoved),
-    kept: names.filter((name) => !isRemoved(name) && name !== "lock"),
-  };
-}
 
 async function confirm(
   invocation: Invocation,
@@ -72,14 +64,17 @@ async function confirm(
 
 async function tell(
   invocation: Invocation,
-  { removed, kept }: Names,
+  files: Pick<NodeFiles, "removed" | "kept" | "others">,
 ): Promise<void> {
-  const list = (names: readonly string[]) => names.join(", ");
+  const { removed, kept, others } = files;
+  const rest = others === 1 ? "1 other entry" : `${others} other entries`;
+  const names = kept.join(", ");
+  const stayed = [names, others === 0 ? "" : rest].filter((one) => one !== "");
   await invocation.answer(
-    { version: 1, removed, kept },
+    { version: 1, removed, kept, others },
     (removed.length === 0
       ? "There was nothing to remove\n"
-      : `Removed ${list(removed)}\n`) +
-      (kept.length === 0 ? "" : `Kept ${list(kept)}\n`),
+      : `Removed ${removed.join(", ")}\n`) +
+      (stayed.length === 0 ? "" : `Kept ${stayed.join(" and ")}\n`),
   );
 }

@@ -17,6 +17,9 @@ import { parseTimeoutMs } from "../numbers.ts";
 import { parsePairs } from "../pairs.ts";
 import { digestText, printable, sizeText } from "../render.ts";
 
+/** In text; JSON has all. */
+const functionsShownMax = 8;
+
 export const run: Run<"seed"> = async (invocation, { flags, args }) => {
   const [path = "", given] = args;
   const name = given === undefined ? nameOf(path) : parseName(given, "seed");
@@ -62,14 +65,18 @@ function parseConfigPairs(
 
 function summary(published: SeedPublished): string {
   const { name, functions, digest, sizeBytes, replaces } = published;
+  const shown = functions.slice(0, functionsShownMax).join(",");
+  const more = functions.length - functionsShownMax;
   const parts = [
     name,
-    functions.length === 0 ? "(no functions)" : functions.join(","),
+    (functions.length === 0 ? "(no functions)" : shown) +
+    (more > 0 ? ` and ${more} more` : ""),
     digestText(digest, { isWide: false }),
     sizeText(sizeBytes),
   ];
   const line = `${printable(parts.join("  "))}\n`;
   if (replaces === undefined) return line;
+  if (replaces === digest) return `${line}the module is unchanged\n`;
   return line +
     `in the place of ${digestText(replaces, { isWide: false })}\n`;
 }
