@@ -72,6 +72,22 @@ find_deno() {
   done
 }
 
+# From source the packages come from Deno's cache, and nothing else may bring
+# them at run time: an empty cache is filled first, once.
+fill_cache() {
+  case $(uname -s) in
+    Darwin) cache=$HOME/Library/Caches/deno ;;
+    *) cache=${XDG_CACHE_HOME:-$HOME/.cache}/deno ;;
+  esac
+  for package in "${DENO_DIR:-$cache}"/npm/*/valibot; do
+    [ ! -d "$package" ] || return 0
+  done
+  echo "pln: fetching the packages it needs, once" >&2
+  (cd "$root" && "$deno" install --quiet --frozen >&2) ||
+    fail 'The packages cannot be fetched' \
+      "Check the network, then run \"deno install\" in $root"
+}
+
 # Reads --dir, -d and the first plain argument out of the command line.
 read_arguments() {
   given_dir='' file='' passphrase_file='' expects=''
@@ -317,6 +333,7 @@ if $prints; then
   exit 0
 fi
 find_deno
+[ ! -e "$root/deno.lock" ] || [ -z "${HOME:-}" ] || fill_cache
 # A directory that pln will refuse is not made.
 if $needs_directory && $is_named && [ ! -e "$dir" ] && fits "$socket"; then
   (umask 077 && mkdir -p "$dir") 2>/dev/null || fail "Cannot make $dir" \

@@ -169,3 +169,15 @@ Deno.test({
     await succeed("shellcheck", [launcher]);
   },
 });
+
+Deno.test("the launcher fills an empty cache once, then uses nothing else", async () => {
+  await using lab = await Lab.open();
+  const env = { DENO_DIR: lab.path("cache") };
+  const first = await lab.run(["version", "--short"], { env });
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stderr, /fetching the packages/);
+  const second = await lab.run(["version", "--short"], { env });
+  assert.equal(second.code, 0, second.stderr);
+  assert.equal(second.stderr, "");
+  assert.equal(second.stdout, first.stdout);
+});
