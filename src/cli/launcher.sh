@@ -75,10 +75,8 @@ find_deno() {
 # From source the packages come from Deno's cache, and nothing else may bring
 # them at run time: an empty cache is filled first, once.
 fill_cache() {
-  case $(uname -s) in
-    Darwin) cache=$HOME/Library/Caches/deno ;;
-    *) cache=${XDG_CACHE_HOME:-$HOME/.cache}/deno ;;
-  esac
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/deno
+  [ ! -d "$HOME/Library/Caches" ] || cache=$HOME/Library/Caches/deno
   for package in "${DENO_DIR:-$cache}"/npm/*/valibot; do
     [ ! -d "$package" ] || return 0
   done
