@@ -1,11 +1,13 @@
 // The one entry of the program, and of each of its threads. The main thread
 // runs the command line and is the only place that ends the process; a thread
-// named "seed" runs seeds, without any permission. Nothing else is decided here,
-// and nothing that a quick command does not need is imported.
+// named "seed" runs seeds and one named "ticker" tells them that time passes,
+// both without any permission. Nothing else is decided here, and nothing that a
+// quick command does not need is imported.
 
 import {
   openPlatform,
   openThreadScope,
+  runTicker,
   threadRole,
 } from "./src/adapters/mod.ts";
 
@@ -16,8 +18,10 @@ if (role === undefined) {
   const platform = openPlatform({ mainUrl: import.meta.url });
   Deno.exit(await runCli(platform.terminal.args, platform));
 } else if (role === "seed") {
-  const { serveSeedThread } = await import("./src/seeds/mod.ts");
+  const { serveSeedThread } = await import("./src/guest/mod.ts");
   serveSeedThread(openThreadScope());
+} else if (role === "ticker") {
+  runTicker();
 } else {
   throw new Error(`There is no thread "${role}"`);
 }

@@ -77,7 +77,7 @@ async function measure(): Promise<void> {
   const seconds = (performance.now() - startMs) / 1000;
   const { node } = await client.status();
   console.log(
-    `\n${calls} calls, ${inFlight} in flight, a fresh instance each: ` +
+    `\n${calls} calls, ${inFlight} in flight, isolated from each other: ` +
       `${Math.round(calls / seconds)} calls/s; ` +
       `daemon ${Math.round(node.residentBytes / 2 ** 20)} MiB`,
   );

@@ -20,7 +20,9 @@ import {
   metricsContentType,
   type Reloaded,
   renderMetrics,
-  type SeedStatus,
+  seedDetails,
+  seedPublished,
+  seedStatus,
   type StatusReport,
 } from "./control/mod.ts";
 import {
@@ -182,11 +184,9 @@ class Daemon implements AsyncDisposable {
     return {
       version,
       status: () => this.#status(node),
-      publishSeed: async (name, module, request) => {
-        const published = await node.publishSeed(name, module, request);
-        const { digest, functions, replaces } = published;
-        return { name, digest, functions, replaces, sizeBytes: module.length };
-      },
+      publishSeed: async (name, module, request) =>
+        seedPublished(name, await node.publishSeed(name, module, request)),
+      inspectSeed: async (name) => seedDetails(await node.inspectSeed(name)),
       unpublishSeed: (name) => node.unpublishSeed(name),
       call: (target, input, run) => node.call(target, input, run),
       reload: () => this.#reloads.run(() => this.#reload()),
@@ -297,7 +297,7 @@ class Daemon implements AsyncDisposable {
       },
       alarms: this.#allAlarms(node),
       seeds: [...node.view.seeds.values()].map((entry) =>
-        seedStatus(node, entry)
+        seedStatus(entry, node.seedReport(entry))
       ),
       state: { generation, sequence: seq, entries, journalBytes },
       threads: node.threadCounts,
@@ -313,24 +313,6 @@ class Daemon implements AsyncDisposable {
 
   readonly #onTaskFailure: FailureHandler = (task, cause) => {
     this.#needs.log.error("daemon.task_failed", { task, cause });
-  };
-}
-
-type Entry = Parameters<Node["seedReport"]>[0];
-
-function seedStatus(node: Node, entry: Entry): SeedStatus {
-  const { name, owner, spec } = entry;
-  const { refusal, ...calls } = node.seedReport(entry);
-  return {
-    name,
-    owner,
-    digest: spec.digest,
-    sizeBytes: spec.sizeBytes,
-    publishedMs: spec.publishedMs,
-    timeoutMs: spec.timeoutMs,
-    state: refusal === undefined ? "ready" : "refused",
-    reason: refusal,
-    ...calls,
   };
 }
 

@@ -7,8 +7,7 @@ import {
   type Bytes,
   ClosedError,
   type Digest,
-  Holds,
-  limits,
+  isNear,
   NotFoundError,
   parseName,
   Sequence,
@@ -20,23 +19,27 @@ import {
   openOwnerState,
   type OwnerState,
   type SeedEntry,
+  type SeedSpec,
   type StateReport,
   type View,
 } from "./state/mod.ts";
 import { ContentStore, ObjectKeeper } from "./blobs/mod.ts";
+import { Egress } from "./egress/mod.ts";
 import {
   type CallReport,
   type CallRequest,
   type HostedSeed,
+  HostedSeeds,
   hostSeed,
   type ModuleFacts,
   parseSeedOptions,
-  type PublishedSeed,
   SeedCalls,
+  SeedError,
   type SeedLogLine,
   type SeedOptions,
   SeedPool,
   type SeedTarget,
+  type SeedUsage,
 } from "./seeds/mod.ts";
 import { version } from "./version.ts";
 
@@ -59,12 +62,21 @@ export type NodeConfig = {
 /** `replaces` is undefined when the name was free. */
 export type PublishedFacts = ModuleFacts & {
   readonly digest: Digest;
+  readonly spec: SeedSpec;
   readonly replaces: Digest | undefined;
+  readonly usage: SeedUsage;
 };
 
 /** `refusal` says why this node does not run the seed; undefined: it does. */
 export type SeedReport = CallReport & {
   readonly refusal: string | undefined;
+};
+
+/** `functions` are undefined while the module cannot be loaded. */
+export type SeedInspection = SeedReport & {
+  readonly entry: SeedEntry;
+  readonly functions: readonly string[] | undefined;
+  readonly usage: SeedUsage;
 };
 
 /** For the status: what is wrong, and what to type. */
@@ -107,13 +119,10 @@ export class Node implements AsyncDisposable {
   readonly #pool: SeedPool;
   readonly #calls: SeedCalls;
   readonly #scope: AsyncDisposableStack;
-  /** Seeds that calls under way use, replaced ones among them, by key. */
-  readonly #used = new Holds<string>();
+  readonly #seeds: HostedSeeds;
   readonly #changes = new Set<Promise<unknown>>();
   readonly #removals = new Sequence();
   #isClosed = false;
-  #seeds: ReadonlyMap<string, PublishedSeed> = new Map();
-  #named: ReadonlySet<Digest> = new Set();
 
   /** For `openNode`; takes `parts` over and disposes them. */
   constructor(
@@ -132,19 +141,15 @@ export class Node implements AsyncDisposable {
       log: ports.log,
       isNamed: (digest) => this.#isNamed(digest),
     });
-    this.#pool = this.#scope.use(
-      new SeedPool({ ...ports, onLog: this.#onSeedLog }),
+    const egress = new Egress(ports);
+    const pool = this.#pool = this.#scope.use(
+      new SeedPool({ ...ports, egress, onLog: this.#onSeedLog }),
     );
-    this.#calls = new SeedCalls({
-      ...ports,
-      pool: this.#pool,
-      directory: {
-        find: (name) => this.#seeds.get(name),
-        names: () => [...this.#seeds.keys()],
-      },
-    });
-    this.#adopt(this.#state.view());
-    this.#scope.use(this.#state.onChange((view) => this.#adopt(view)));
+    this.#seeds = new HostedSeeds({ keeper: this.#keeper, pool });
+    this.#calls = new SeedCalls({ ...ports, pool, directory: this.#seeds });
+    const adopt = ({ seeds }: View) => this.#seeds.adopt(seeds);
+    adopt(this.view);
+    this.#scope.use(this.#state.onChange(adopt));
   }
 
   /** Of this moment; it never changes, so read it again. */
@@ -157,8 +162,8 @@ export class Node implements AsyncDisposable {
     return this.#state.report();
   }
 
-  /** `abandoned` are those that guests hold which do not return. */
-  get threadCounts(): { readonly running: number; readonly abandoned: number } {
+  /** `lost` ended under their seeds and were replaced. */
+  get threadCounts(): { readonly running: number; readonly lost: number } {
     return this.#pool.threadCounts;
   }
 
@@ -180,12 +185,12 @@ export class Node implements AsyncDisposable {
       const hint = `Seed it again: pln seed <file> ${name}`;
       alarms.push({ message: `Seed "${name}": ${damage}`, hint });
     }
-    const { runawaySeeds, threadCounts } = this.#pool;
-    if (runawaySeeds.length > 0) {
+    const { lost } = this.threadCounts;
+    if (lost > 0) {
       alarms.push({
-        message: `Calls of ${runawaySeeds.join(", ")} never ended and hold ` +
-          `${threadCounts.abandoned} threads`,
-        hint: 'Mend or unseed them, then "pln restart"',
+        message: `${lost} seed ${lost === 1 ? "thread was" : "threads were"} ` +
+          "lost since the start",
+        hint: 'See "pln logs" for the cause; "pln restart" starts afresh',
       });
     }
     for (const { section, key, reason } of ignoredEntries) {
@@ -196,11 +201,49 @@ export class Node implements AsyncDisposable {
 
   /** What this node saw of a seed, and why it cannot run it. */
   seedReport({ name, spec }: SeedEntry): SeedReport {
-    return {
-      ...this.#calls.reportOf(name),
-      refusal: this.#pool.refusalOf(spec.digest) ??
-        this.#keeper.damageOf(spec.digest),
-    };
+    const refusal = this.#keeper.damageOf(spec.digest);
+    return { ...this.#calls.reportOf(name), refusal };
+  }
+
+  /**
+   * All that this node knows of a seed. Its module is loaded for that.
+   *
+   * @throws {NotFoundError} There is no such seed.
+   * @throws {SeedError} It could not be loaded this time; safe to retry.
+   */
+  async inspectSeed(name: string): Promise<SeedInspection> {
+    const entry = this.view.seeds.get(name);
+    const seed = this.#seeds.find(name);
+    if (entry === undefined || seed === undefined) throw this.#noSeed(name);
+    using _version = seed.hold();
+    const loaded = await this.#tryToLoad(seed);
+    const usage = await this.#pool.usageOf(seed.key);
+    const report = this.seedReport(entry);
+    const refusal = report.refusal ?? loaded.fault;
+    return { entry, functions: loaded.functions, ...report, refusal, usage };
+  }
+
+  async #tryToLoad(
+    seed: HostedSeed,
+  ): Promise<{ readonly fault?: string } & Partial<ModuleFacts>> {
+    try {
+      return await this.#pool.load(seed);
+    } catch (cause) {
+      if (!(cause instanceof SeedError)) throw cause;
+      const isDamaged = this.#keeper.damageOf(seed.digest) !== undefined;
+      if (cause.reason === "lost" && !isDamaged) throw cause;
+      return { fault: cause.message };
+    }
+  }
+
+  #noSeed(name: string): NotFoundError {
+    const near = this.#seeds.names()
+      .find((known) => isNear(known, name, { edits: 2 }));
+    return new NotFoundError(`There is no seed "${name.slice(0, 80)}"`, {
+      hint: near === undefined
+        ? 'See "pln status seeds"'
+        : `Did you mean "${near}"?`,
+    });
   }
 
   /**
@@ -234,31 +277,34 @@ export class Node implements AsyncDisposable {
     options: SeedOptions,
   ): Promise<PublishedFacts> {
     parseName(name, "seed");
-    const { config, timeoutMs } = parseSeedOptions(options);
+    const { config, timeoutMs, ...settings } = parseSeedOptions(options);
     this.#refuseIfClosed();
     const digest = this.#store.digest(module);
     // The pool keeps what it was given: not the module's bytes.
     let unstored: Bytes | undefined = module;
     const seed = hostSeed(
-      { name, digest, config },
-      async () => unstored ?? await this.#readModule(digest),
+      { name, digest, config, settings },
+      async () => unstored ?? await this.#seeds.read(digest),
     );
     using _kept = this.#keeper.hold(digest);
     try {
-      const facts = await this.#pool.load(seed);
+      const { functions } = await this.#pool.load(seed);
+      const usage = await this.#pool.usageOf(seed.key);
       const publishedMs = Math.round(this.#ports.clock.wallMs());
       const sizeBytes = module.length;
-      const value = { digest, sizeBytes, config, timeoutMs, publishedMs };
+      const terms = { config, timeoutMs, ...settings };
+      const spec = { digest, sizeBytes, ...terms, publishedMs };
       return await this.#change(async () => {
         // A stored module without a journal reads as a lost journal.
         if (this.stateReport().seq === 0) await this.#announce();
         await this.#keeper.put(module);
         const replaces = this.view.seeds.get(name)?.spec.digest;
-        await this.#state.publish([{ section: "seeds", key: name, value }]);
-        return { ...facts, digest, replaces };
+        const change = { section: "seeds", key: name, value: spec } as const;
+        await this.#state.publish([change]);
+        return { digest, spec, functions, replaces, usage };
       });
     } catch (cause) {
-      this.#unloadIfOld(seed);
+      this.#seeds.unloadIfOld(seed);
       throw cause;
     } finally {
       unstored = undefined;
@@ -273,11 +319,7 @@ export class Node implements AsyncDisposable {
   async unpublishSeed(name: string): Promise<void> {
     // Of two that remove the same name, one finds it gone.
     const remove = async () => {
-      if (!this.view.seeds.has(name)) {
-        throw new NotFoundError(`There is no seed "${name.slice(0, 80)}"`, {
-          hint: 'See "pln status seeds"',
-        });
-      }
+      if (!this.view.seeds.has(name)) throw this.#noSeed(name);
       const change = { section: "seeds", key: name, value: undefined } as const;
       await this.#state.publish([change]);
       this.#calls.forget(name);
@@ -328,10 +370,6 @@ export class Node implements AsyncDisposable {
     await this.#state.publish([record]);
   }
 
-  #readModule(digest: Digest): Promise<Bytes> {
-    return this.#keeper.read(digest, { bytesMax: limits.moduleBytesMax });
-  }
-
   /**
    * Whether the disk's journal may name a module. Before the first publish of
    * this start, and after one that failed, a power loss may bring an older
@@ -339,43 +377,10 @@ export class Node implements AsyncDisposable {
    * this version cannot read.
    */
   #isNamed(digest: Digest): boolean {
-    if (this.#named.has(digest)) return true;
+    if (this.#seeds.isNamed(digest)) return true;
     const { fault, seq, ignoredEntries } = this.stateReport();
     return fault !== undefined || seq === 0 ||
       ignoredEntries.some(({ section }) => section === "seeds");
-  }
-
-  #adopt(view: View): void {
-    const before = this.#seeds;
-    const seeds = new Map<string, PublishedSeed>();
-    const named = new Set<Digest>();
-    for (const [name, { spec }] of view.seeds) {
-      const readModule = () => this.#readModule(spec.digest);
-      const seed = hostSeed({ name, ...spec }, readModule);
-      const hold = () => this.#use(seed);
-      seeds.set(name, { ...seed, hold, timeoutMs: spec.timeoutMs });
-      named.add(spec.digest);
-    }
-    const once = this.#named;
-    this.#seeds = seeds;
-    this.#named = named;
-    for (const seed of before.values()) this.#unloadIfOld(seed);
-    for (const digest of once) {
-      if (!named.has(digest)) void this.#keeper.discard(digest);
-    }
-  }
-
-  /** A replaced seed stays, module and all, until its last call has ended. */
-  #use(seed: HostedSeed & { readonly digest: Digest }): Disposable {
-    const holds = new DisposableStack();
-    holds.use(this.#keeper.hold(seed.digest));
-    holds.use(this.#used.take(seed.key, () => this.#unloadIfOld(seed)));
-    return holds;
-  }
-
-  #unloadIfOld({ name, key }: HostedSeed): void {
-    if (this.#seeds.get(name)?.key === key || this.#used.has(key)) return;
-    this.#pool.unload(key);
   }
 
   readonly #onSeedLog = (level: LogLevel, line: SeedLogLine): void => {

@@ -21,5 +21,5 @@ export {
   type VariableName,
 } from "./terminal.ts";
 export type { TerminalInput, TerminalOutput } from "./terminal_streams.ts";
-export { openThreadScope, threadRole } from "./thread_scope.ts";
+export { openThreadScope, runTicker, threadRole } from "./thread_scope.ts";
 export type { FileType } from "./user_files.ts";

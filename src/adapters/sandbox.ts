@@ -3,10 +3,11 @@
 // only file of the project that makes Workers: leaving the permissions out
 // would give a Worker all rights of its parent.
 
-import { setImmediate } from "node:timers";
 import { assert } from "../kernel/mod.ts";
 import type { Sandbox, SandboxThread, ThreadMessage } from "../ports/mod.ts";
+import { SandboxTicker } from "./sandbox_ticker.ts";
 import { listeningMark } from "./thread_scope.ts";
+import { tickerRole } from "./ticker.ts";
 
 export type SandboxOptions = {
   /** The entry file of every thread; its role is threadRole(). */
@@ -17,18 +18,53 @@ export type SandboxOptions = {
 
 let openThreads = 0;
 
-/** Threads not yet terminated nor dead: test sanitizers do not see them. */
+/**
+ * Threads not yet terminated nor dead: test sanitizers do not see them. A
+ * sandbox's ticker does not count: it ends with the last of its threads.
+ */
 export function openThreadCount(): number {
   return openThreads;
 }
 
-export function openSandbox(options: SandboxOptions): Sandbox {
-  const cores = options.cores ?? navigator.hardwareConcurrency;
+export function openSandbox({ mainUrl, cores }: SandboxOptions): Sandbox {
+  const ticker = new SandboxTicker((hooks) =>
+    new WorkerThread(mainUrl, { name: tickerRole, ...hooks, onEnd: () => {} })
+  );
   return {
-    cores: Math.max(1, Math.trunc(cores)),
-    spawn: (name) => new WorkerThread(options.mainUrl, name),
+    cores: Math.max(1, Math.trunc(cores ?? navigator.hardwareConcurrency)),
+    memoryBytes: machineMemoryBytes(),
+    spawn(name) {
+      const thread: WorkerThread = new WorkerThread(mainUrl, {
+        name,
+        onListening(page) {
+          assert(page instanceof SharedArrayBuffer, "a thread has a page");
+          ticker.add(thread, page);
+          return ticker.bell;
+        },
+        onEnd() {
+          openThreads--;
+          ticker.remove(thread);
+        },
+      });
+      openThreads++;
+      return thread;
+    },
   };
 }
+
+/** Undefined without the right to ask. */
+function machineMemoryBytes(): number | undefined {
+  const right = { name: "sys", kind: "systemMemoryInfo" } as const;
+  const { state } = Deno.permissions.querySync(right);
+  return state === "granted" ? Deno.systemMemoryInfo().total : undefined;
+}
+
+type ThreadOptions = {
+  readonly name: string;
+  /** Gets what the thread announced; gives the message it hears first. */
+  readonly onListening: (announced: unknown) => ThreadMessage;
+  readonly onEnd: () => void;
+};
 
 type Posted = {
   readonly message: ThreadMessage;
@@ -37,6 +73,7 @@ type Posted = {
 
 class WorkerThread implements SandboxThread {
   readonly #worker: Worker;
+  readonly #options: ThreadOptions;
   /** Kept until the thread listens: Deno 2.9.6 drops what comes earlier. */
   #early: Posted[] | undefined = [];
   #handle: ((message: ThreadMessage) => void) | undefined;
@@ -44,21 +81,22 @@ class WorkerThread implements SandboxThread {
   #failure: Error | undefined;
   #ended = false;
 
-  constructor(mainUrl: string, name: string) {
+  constructor(mainUrl: string, options: ThreadOptions) {
+    const { name } = options;
+    this.#options = options;
     this.#worker = new Worker(mainUrl, {
       type: "module",
       name,
       deno: { permissions: "none" },
     });
-    openThreads++;
     this.#worker.onmessage = (event) => this.#receive(event.data);
     this.#worker.onmessageerror = () =>
-      this.#die(new Error(`Thread "${name}" sent an unreadable message`));
+      this.fail(new Error(`Thread "${name}" sent an unreadable message`));
     this.#worker.onerror = (event) => {
       // Without this the error ends the whole process.
       event.preventDefault();
       const cause: unknown = event.error;
-      this.#die(
+      this.fail(
         new Error(`Thread "${name}" died: ${event.message}`, { cause }),
       );
     };
@@ -97,28 +135,38 @@ class WorkerThread implements SandboxThread {
     if (this.#ended) return;
     this.#ended = true;
     this.#early = undefined;
-    openThreads--;
     this.#worker.terminate();
+    this.#options.onEnd();
   }
 
-  #receive(message: ThreadMessage): void {
-    if (this.#ended) return;
-    if (this.#early !== undefined && message === listeningMark) {
-      const early = this.#early;
-      this.#early = undefined;
-      for (const { message, transfer } of early) {
-        this.#worker.postMessage(message, transfer);
-      }
-      return;
-    }
-    assert(this.#handle !== undefined, "onMessage() is set before messages");
-    this.#handle(message);
-  }
-
-  #die(failure: Error): void {
+  /** As if it had died by itself. */
+  fail(failure: Error): void {
     if (this.#ended) return;
     this.terminate();
     this.#failure = failure;
     this.#fail?.(failure);
   }
+
+  #receive(message: ThreadMessage): void {
+    if (this.#ended) return;
+    if (this.#early !== undefined && isListening(message)) {
+      return this.#listens(this.#early, message[1]);
+    }
+    assert(this.#handle !== undefined, "onMessage() is set before messages");
+    this.#handle(message);
+  }
+
+  #listens(early: readonly Posted[], announced: unknown): void {
+    this.#early = undefined;
+    this.#worker.postMessage(this.#options.onListening(announced));
+    for (const { message, transfer } of early) {
+      this.#worker.postMessage(message, transfer);
+    }
+  }
+}
+
+function isListening(
+  message: ThreadMessage,
+): message is readonly [string, unknown] {
+  return Array.isArray(message) && message[0] === listeningMark;
 }

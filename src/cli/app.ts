@@ -22,14 +22,8 @@ import { commandHelp, overview } from "./help.ts";
 import { type GlobalFlags, Invocation } from "./invocation.ts";
 import { loaders } from "./loaders.ts";
 import type { Platform } from "./platform.ts";
-import {
-  type ArgumentSpec,
-  type FlagSpec,
-  globalFlags,
-  type Verb,
-  verbs,
-  type VerbSpec,
-} from "./verbs.ts";
+import type { ArgumentSpec, FlagSpec, VerbSpec } from "./verb_spec.ts";
+import { globalFlags, type Verb, verbs } from "./verbs.ts";
 
 /** How a run ended. */
 export type Outcome = {

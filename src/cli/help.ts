@@ -3,14 +3,8 @@
 // nothing here knows what a command does.
 
 import { pairsText } from "./render.ts";
-import {
-  type ArgumentSpec,
-  type FlagSpec,
-  globalFlags,
-  type Verb,
-  verbs,
-  type VerbSpec,
-} from "./verbs.ts";
+import type { ArgumentSpec, FlagSpec, VerbSpec } from "./verb_spec.ts";
+import { globalFlags, type Verb, verbs } from "./verbs.ts";
 
 /** Every command in a line; or those whose name starts with `prefix`. */
 export function overview(prefix: string): string {

@@ -108,7 +108,10 @@ read_arguments() {
       --) expects=-- ;;
       --dir=*) given_dir=${argument#--dir=} ;;
       --passphrase-file=*) passphrase_file=${argument#--passphrase-file=} ;;
-      --dir | --passphrase-file | --config | --timeout) expects=$argument ;;
+      --dir | --passphrase-file) expects=$argument ;;
+      --config | --timeout | --cpu | --memory | --isolation | --allow-host)
+        expects=$argument
+        ;;
       # pln refuses a value of a switch: it needs no daemon's rights for that.
       -d | --detach | -d=* | --detach=*) is_detached=true ;;
       --include-keys) includes_keys=true ;;
@@ -201,7 +204,7 @@ choose_rights() {
   net='' sys='' run='' env=$common_env
   needs_directory=false
   case $1 in
-    status | call | unseed | recover | __complete) add_socket ;;
+    status | inspect | call | unseed | recover | __complete) add_socket ;;
     seed)
       add_socket
       comma_hint='Use standard input: pln seed - name <path'
@@ -338,4 +341,6 @@ if $needs_directory && $is_named && [ ! -e "$dir" ] && fits "$socket"; then
     'Check who owns the directory above it, or choose another --dir' 4
 fi
 export INIT_CWD="$base" PLN_LAUNCHER="$self" DENO_NO_UPDATE_CHECK=1
+# What seeds fetch is trusted as the rest of the machine trusts it.
+export DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-system,mozilla}"
 exec "$deno" run "$@"

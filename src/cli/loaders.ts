@@ -20,6 +20,7 @@ export const loaders: {
   "restart": () => import("./commands/restart.ts"),
   "status": () => import("./commands/status.ts"),
   "seed": () => import("./commands/seed.ts"),
+  "inspect": () => import("./commands/inspect.ts"),
   "unseed": () => import("./commands/unseed.ts"),
   "call": () => import("./commands/call.ts"),
   "logs": () => import("./commands/logs.ts"),

@@ -20,12 +20,14 @@ const dataFiles = new RegExp(
   "^(?:" + [
     String.raw`journal/\d{8}\.(?:log|damaged)`,
     String.raw`store/([0-9a-f]{2})/\1[0-9a-f]{62}`,
+    String.raw`cache/modules/[0-9a-f]{64}`,
     String.raw`pln\.(?:log|err)(?:\.\d+)?`,
     String.raw`pln\.sock`,
     String.raw`\.pln~/s`,
   ].join("|") + ")$",
 );
-const dataDirectories = /^(?:journal|store(?:\/[0-9a-f]{2})?|cache|\.pln~)$/;
+const dataDirectories =
+  /^(?:journal|store(?:\/[0-9a-f]{2})?|cache(?:\/modules)?|\.pln~)$/;
 const keptFiles = new RegExp(
   "^(?:" + [
     String.raw`keys/(?:root|authority|node|root\.old-\d+)\.pem`,

@@ -19,12 +19,15 @@ export function parseCount(
   );
 }
 
-/** Milliseconds of a call's limit. @throws {InputError} */
-export function parseTimeoutMs(text: string): number {
-  const timeoutMs = parseDurationMs(text);
+/** Milliseconds of a limit of calls. @throws {InputError} */
+export function parseCallMs(
+  text: string,
+  flag: "--timeout" | "--cpu",
+): number {
+  const durationMs = parseDurationMs(text);
   const max = limits.callTimeoutMsMax;
-  if (timeoutMs >= 1 && timeoutMs <= max) return timeoutMs;
-  throw new InputError(`--timeout takes 1ms to ${max / 3_600_000}h`, {
-    hint: "Such as --timeout 30s",
+  if (durationMs >= 1 && durationMs <= max) return durationMs;
+  throw new InputError(`${flag} takes 1ms to ${max / 3_600_000}h`, {
+    hint: `Such as ${flag} 30s`,
   });
 }

@@ -11,7 +11,8 @@ import {
 } from "./failure.ts";
 import type { Platform } from "./platform.ts";
 import { isVerb, runApplication } from "./app.ts";
-import { type FlagSpec, globalFlags, verbs, type VerbSpec } from "./verbs.ts";
+import type { FlagSpec, VerbSpec } from "./verb_spec.ts";
+import { globalFlags, verbs } from "./verbs.ts";
 
 /** Exit code of `args`, which leave out the program's own name. */
 export async function runCli(

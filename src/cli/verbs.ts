@@ -3,36 +3,8 @@
 // and the commands take their types from it. It loads nothing: a verb's code
 // lies in commands/ and is imported when it runs.
 
-/** A flag: on or off, one text, or a text that may be repeated. */
-export type FlagSpec = {
-  readonly type: "switch" | "text" | "texts";
-  readonly brief: string;
-  /** What stands for the value in help. */
-  readonly value?: string;
-  readonly alias?: string;
-  /** The only values, for completion and "did you mean". */
-  readonly choices?: readonly string[];
-};
-
-export type ArgumentSpec = {
-  readonly name: string;
-  readonly brief: string;
-  readonly isOptional?: boolean;
-  /** What completion proposes; nothing means files. */
-  readonly completes?: "seeds" | "verbs" | readonly string[];
-};
-
-export type VerbSpec = {
-  readonly brief: string;
-  /** Lines below the brief in help. */
-  readonly more?: string;
-  readonly example: string;
-  readonly flags: Readonly<Record<string, FlagSpec>>;
-  readonly args: readonly ArgumentSpec[];
-  /** Takes any number of arguments, the only spec being what each is. */
-  readonly isVariadic?: boolean;
-  readonly isHidden?: boolean;
-};
+import { seedVerbs } from "./seed_verbs.ts";
+import type { FlagSpec, VerbSpec } from "./verb_spec.ts";
 
 /** Flags that every verb takes. */
 export const globalFlags = {
@@ -125,60 +97,7 @@ export const verbs = {
       completes: ["nodes", "seeds"],
     }],
   },
-  "seed": {
-    brief: "Publish a WASM module under a name",
-    more:
-      "What the file is is told by its content. A name that is taken gets\n" +
-      "the new version.",
-    example: "pln seed ./hello.wasm",
-    flags: {
-      "config": {
-        type: "texts",
-        brief: "A value the seed can read; may be repeated",
-        value: "key=value",
-      },
-      "timeout": {
-        type: "text",
-        brief: "The longest a call may take (default 30s)",
-        value: "duration",
-      },
-    },
-    args: [
-      { name: "path", brief: 'A file, or "-" for standard input' },
-      { name: "name", brief: "Default: the file's name", isOptional: true },
-    ],
-  },
-  "unseed": {
-    brief: "Take a seed back",
-    example: "pln unseed hello",
-    flags: {},
-    args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
-  },
-  "call": {
-    brief: "Call a function of a seed; its output goes to standard output",
-    example: `pln call hello greet '{"name":"world"}'`,
-    flags: {
-      "timeout": {
-        type: "text",
-        brief: "Give up after this long (default: the seed's)",
-        value: "duration",
-      },
-      "retries": {
-        type: "text",
-        brief: "Try again, up to 10 times, when the call did not run",
-        value: "n",
-      },
-    },
-    args: [
-      { name: "name", brief: "The seed's name", completes: "seeds" },
-      { name: "function", brief: "What it exports", completes: [] },
-      {
-        name: "input",
-        brief: 'Default, and "-": standard input',
-        isOptional: true,
-      },
-    ],
-  },
+  ...seedVerbs,
   "logs": {
     brief: "Show the node's log, also while it is down",
     example: "pln logs -f -n 20",
@@ -298,6 +217,8 @@ type FlagValues<Specs> = {
   readonly [Name in keyof Specs]: Specs[Name] extends { type: "switch" }
     ? boolean
     : Specs[Name] extends { type: "texts" } ? readonly string[] | undefined
+    : Specs[Name] extends { choices: readonly (infer Choice)[] }
+      ? Choice | undefined
     : string | undefined;
 };
 

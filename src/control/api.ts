@@ -51,25 +51,69 @@ export const errorReportShape: Shape<ErrorReport> = s.object({
   hint: s.optional(s.string()),
 }) as Shape<ErrorReport>;
 
-const milliseconds = s.pipe(s.number(), s.integer(), s.minValue(0));
+const wholeNumber = s.pipe(s.number(), s.integer(), s.minValue(0));
 const text = s.string();
 
-/** What `pln seed` asks for beside the module's bytes (query `spec`). */
+/** How much of one call's instance the next call may see. */
+export type IsolationMode = "restore" | "fresh" | "reuse";
+
+const isolationMode = s.picklist(["restore", "fresh", "reuse"]);
+
+/**
+ * What `pln seed` asks for beside the module's bytes (query `spec`); the daemon
+ * has a default for what is left out.
+ */
 export type SeedRequest = {
   readonly config: Readonly<Record<string, string>>;
   readonly timeoutMs?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly cpuMs?: number | undefined;
+  readonly isolation?: IsolationMode | undefined;
+  readonly allowHosts?: readonly string[] | undefined;
 };
 
 /** Strict: an option the daemon does not know is refused. */
 export const seedRequestShape: Shape<SeedRequest> = s.strictObject({
   config: s.record(s.string(), s.string()),
-  timeoutMs: s.optional(milliseconds),
+  timeoutMs: s.optional(wholeNumber),
+  memoryBytes: s.optional(wholeNumber),
+  cpuMs: s.optional(wholeNumber),
+  isolation: s.optional(isolationMode),
+  allowHosts: s.optional(s.array(s.string())),
+});
+
+/** What a seed runs with, defaults filled in. */
+export type SeedTerms = {
+  readonly limits: {
+    readonly timeoutMs: number;
+    readonly memoryBytes: number;
+    readonly cpuMs: number;
+  };
+  readonly isolation: {
+    readonly asked: IsolationMode;
+    /** Absent while the module cannot be loaded. */
+    readonly inEffect?: IsolationMode | undefined;
+    /** Why it is not the one asked for. */
+    readonly reason?: string | undefined;
+  };
+  readonly allowHosts: readonly string[];
+};
+
+const limitsShape = s.object({
+  timeoutMs: s.number(),
+  memoryBytes: s.number(),
+  cpuMs: s.number(),
+});
+const isolationShape = s.object({
+  asked: isolationMode,
+  inEffect: s.optional(isolationMode),
+  reason: s.optional(text),
 });
 
 /**
  * Answered when the seed is durable; `replaces` is undefined for a new name.
  */
-export type SeedPublished = {
+export type SeedPublished = Partial<SeedTerms> & {
   readonly name: string;
   readonly digest: string;
   readonly sizeBytes: number;
@@ -78,13 +122,16 @@ export type SeedPublished = {
   readonly replaces?: string | undefined;
 };
 
-/** Lenient: members of a later daemon are left out. */
+/** Lenient, as to terms too: daemons before 0.2 tell none. */
 export const seedPublishedShape: Shape<SeedPublished> = s.object({
   name: text,
   digest: text,
   sizeBytes: s.number(),
   functions: s.array(text),
   replaces: s.optional(text),
+  limits: s.optional(limitsShape),
+  isolation: s.optional(isolationShape),
+  allowHosts: s.optional(s.array(text)),
 });
 
 /** Options of a call (query `timeoutMs`). */
@@ -92,39 +139,100 @@ export type CallOptions = {
   readonly timeoutMs?: number | undefined;
 };
 
-/** Counts are of this node since its daemon started. */
-export type SeedStatus = {
-  readonly name: string;
-  readonly owner: string;
-  readonly digest: string;
-  readonly sizeBytes: number;
-  readonly publishedMs: number;
-  readonly timeoutMs: number;
-  /** "refused": its runaway calls cost too many threads, or it is damaged. */
-  readonly state: "ready" | "refused";
-  readonly reason?: string | undefined;
+/** Of this node since its daemon started. */
+export type CallCounts = {
   readonly calls: number;
   readonly errors: number;
+  /** What the errors were: "trap", "timeout", "seed", ... */
+  readonly errorsByReason?: Readonly<Record<string, number>> | undefined;
   readonly running: number;
   /** Of the last 256 calls, queue wait included; absent before the first. */
   readonly p50Ms?: number | undefined;
   readonly p99Ms?: number | undefined;
 };
 
-const seedStatusShape = s.object({
+const callCounts = {
+  calls: s.number(),
+  errors: s.number(),
+  errorsByReason: s.optional(s.record(text, s.number())),
+  running: s.number(),
+  p50Ms: s.optional(s.number()),
+  p99Ms: s.optional(s.number()),
+};
+
+/** What a seed is, and whether this node runs it. */
+export type SeedIdentity = {
+  readonly name: string;
+  readonly owner: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly publishedMs: number;
+  /** "refused": this node has its module damaged, or not at all. */
+  readonly state: "ready" | "refused";
+  readonly reason?: string | undefined;
+};
+
+const seedIdentity = {
   name: text,
   owner: text,
   digest: text,
   sizeBytes: s.number(),
   publishedMs: s.number(),
-  timeoutMs: s.number(),
   state: s.picklist(["ready", "refused"]),
   reason: s.optional(text),
-  calls: s.number(),
-  errors: s.number(),
-  running: s.number(),
-  p50Ms: s.optional(s.number()),
-  p99Ms: s.optional(s.number()),
+};
+
+/** One seed in a status. */
+export type SeedStatus = SeedIdentity & CallCounts & {
+  readonly timeoutMs: number;
+};
+
+const seedStatusShape = s.object({
+  ...seedIdentity,
+  ...callCounts,
+  timeoutMs: s.number(),
+});
+
+/** What a seed occupies on this node now; all 0 while it is not loaded. */
+export type SeedUsage = {
+  readonly threads: number;
+  readonly instances: number;
+  readonly memoryBytes: number;
+  /** Most that one of its instances had. */
+  readonly peakBytes: number;
+  /** Processor time of all its calls. */
+  readonly cpuMs: number;
+};
+
+/** What `pln inspect --json` prints of a seed; `type` leaves room for others. */
+export type SeedDetails = SeedIdentity & SeedTerms & CallCounts & {
+  readonly version: 1;
+  readonly type: "seed";
+  /** Absent while the module cannot be loaded. */
+  readonly functions?: readonly string[] | undefined;
+  /** Sorted; their values are the seed's own business. */
+  readonly configKeys: readonly string[];
+  readonly usage: SeedUsage;
+};
+
+/** Lenient: members of a later daemon are left out. */
+export const seedDetailsShape: Shape<SeedDetails> = s.object({
+  version: s.literal(1),
+  type: s.literal("seed"),
+  ...seedIdentity,
+  functions: s.optional(s.array(text)),
+  configKeys: s.array(text),
+  limits: limitsShape,
+  isolation: isolationShape,
+  allowHosts: s.array(text),
+  ...callCounts,
+  usage: s.object({
+    threads: s.number(),
+    instances: s.number(),
+    memoryBytes: s.number(),
+    peakBytes: s.number(),
+    cpuMs: s.number(),
+  }),
 });
 
 /** What an operator has to act on; `hint` says how, if that is known. */
@@ -157,7 +265,8 @@ export type StatusReport = {
     readonly entries: number;
     readonly journalBytes: number;
   };
-  readonly threads: { readonly running: number; readonly abandoned: number };
+  /** `lost` ended under their seeds and were replaced. */
+  readonly threads: { readonly running: number; readonly lost: number };
   readonly listeners: Readonly<Record<string, number>>;
 };
 
@@ -185,7 +294,10 @@ export const statusShape: Shape<StatusReport> = s.object({
     entries: s.number(),
     journalBytes: s.number(),
   }),
-  threads: s.object({ running: s.number(), abandoned: s.number() }),
+  threads: s.object({
+    running: s.number(),
+    lost: s.optional(s.number(), 0), // daemons before 0.2 know none
+  }),
   listeners: s.record(text, s.number()),
 }) as Shape<StatusReport>;
 

@@ -21,6 +21,8 @@ import {
   errorReportShape,
   type Reloaded,
   reloadedShape,
+  type SeedDetails,
+  seedDetailsShape,
   type SeedPublished,
   seedPublishedShape,
   type SeedRequest,
@@ -77,6 +79,11 @@ export class ControlClient {
       query: { spec: JSON.stringify(request) },
       body: module,
     });
+  }
+
+  /** PLN_NOT_FOUND without such a seed. */
+  inspectSeed(name: string): Promise<SeedDetails> {
+    return this.#json(["GET", apiPaths.seeds, name], seedDetailsShape);
   }
 
   /** Resolves when it is durable; PLN_NOT_FOUND without such a seed. */

@@ -20,6 +20,11 @@ export function renderMetrics(report: StatusReport): string {
   const { node, seeds, state, threads } = report;
   const perSeed = (value: (seed: (typeof seeds)[number]) => number) =>
     seeds.map((seed): Sample => [{ seed: seed.name }, value(seed)]);
+  // Reasons are a closed set of a dozen: a seed cannot make up more.
+  const reasons = seeds.flatMap(({ name, errorsByReason = {} }) =>
+    Object.entries(errorsByReason)
+      .map(([reason, count]): Sample => [{ seed: name, reason }, count])
+  );
   const quantiles = seeds.flatMap(({ name, p50Ms, p99Ms }): Sample[] =>
     p50Ms === undefined || p99Ms === undefined ? [] : [
       [{ seed: name, quantile: "0.5" }, p50Ms / 1000],
@@ -47,9 +52,10 @@ export function renderMetrics(report: StatusReport): string {
     gauge("pln_state_entries", one(state.entries)),
     gauge("pln_state_journal_bytes", one(state.journalBytes)),
     gauge("pln_seed_threads", one(threads.running)),
-    gauge("pln_seed_threads_abandoned", one(threads.abandoned)),
+    counter("pln_seed_threads_lost_total", one(threads.lost)),
     counter("pln_seed_calls_total", perSeed((seed) => seed.calls)),
     counter("pln_seed_errors_total", perSeed((seed) => seed.errors)),
+    counter("pln_seed_errors_by_reason_total", reasons),
     gauge("pln_seed_calls_running", perSeed((seed) => seed.running)),
     gauge("pln_seed_call_seconds", quantiles),
   ].join("");

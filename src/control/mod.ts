@@ -10,4 +10,5 @@ export {
   type ListenersNeeds,
 } from "./listeners.ts";
 export { metricsContentType, renderMetrics } from "./metrics.ts";
+export * from "./seed_reports.ts";
 export * from "./server.ts";

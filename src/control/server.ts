@@ -21,6 +21,7 @@ import {
   controlHost,
   httpStatusOf,
   type Reloaded,
+  type SeedDetails,
   type SeedPublished,
   type SeedRequest,
   seedRequestShape,
@@ -41,6 +42,8 @@ export interface ControlHandlers {
     module: Bytes,
     request: SeedRequest,
   ): Promise<SeedPublished>;
+  /** May load the module. @throws {NotFoundError} No such seed. */
+  inspectSeed(name: string): Promise<SeedDetails>;
   /** Resolves when it is durable. @throws {NotFoundError} No such seed. */
   unpublishSeed(name: string): Promise<void>;
   /** Raw output. Defaults for what `options` leaves out are its own. */
@@ -122,6 +125,8 @@ export class ControlServer {
     switch (`${request.method} ${path}${slash}`) {
       case `GET ${apiPaths.status}`:
         return this.#handlers.status();
+      case `GET ${apiPaths.seeds}/`:
+        return await this.#handlers.inspectSeed(onlyPart(rest));
       case `PUT ${apiPaths.seeds}/`:
         return await this.#publish(request, url, { name: onlyPart(rest) });
       case `DELETE ${apiPaths.seeds}/`:

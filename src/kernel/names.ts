@@ -62,3 +62,9 @@ export function parsePropertyKey(text: string): string {
     hint: 'Choose a key that does not start with "pln."',
   });
 }
+
+/** Exports have free names; here none holds "/" or what nobody can see. */
+export function isFunctionName(text: string | undefined): text is string {
+  return text !== undefined && /^[^/\p{C}\p{Zl}\p{Zp}]+$/u.test(text) &&
+    text.length <= limits.functionNameCharactersMax;
+}

@@ -5,6 +5,7 @@
 import type { Clock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Log } from "./log.ts";
+import type { Outbound } from "./outbound.ts";
 import type { Random } from "./random.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Signer } from "./signer.ts";
@@ -14,6 +15,7 @@ export * from "./clock.ts";
 export * from "./disk.ts";
 export * from "./log.ts";
 export * from "./network.ts";
+export * from "./outbound.ts";
 export * from "./random.ts";
 export * from "./sandbox.ts";
 export * from "./signer.ts";
@@ -25,6 +27,7 @@ export type Ports = {
   readonly clock: Clock;
   readonly disk: Disk;
   readonly log: Log;
+  readonly outbound: Outbound;
   readonly random: Random;
   readonly sandbox: Sandbox;
   readonly signer: Signer;

@@ -19,8 +19,8 @@ export interface SandboxThread {
   /** Called at most once, when the thread died of an error of its own. */
   onFailure(handle: (cause: Error) => void): void;
   /**
-   * Asks the thread to end. Running WASM goes on until it returns (Deno 2.9.6);
-   * nothing arrives from the thread any more.
+   * Ends the thread; nothing arrives from it any more. Deno 2.9.6 does not stop
+   * running WASM: a metered guest ends when it next acknowledges the epoch.
    */
   terminate(): void;
 }
@@ -37,14 +37,41 @@ export interface ThreadScope {
   wallMs(): number;
   /** Fills `bytes` with cryptographically secure randomness. */
   fillRandom(bytes: Uint8Array<ArrayBuffer>): void;
+  /** FIPS 180-4; 32 bytes. */
+  sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** Calls `run` once, `delayMs` from now. */
   after(delayMs: number, run: () => void): void;
+  /** Calls `run` once, after the messages and timers that are due now. */
+  soon(run: () => void): void;
+  /** By which guests that run learn that time passes. */
+  readonly epoch: Epoch;
+}
+
+/**
+ * The word that metered guests look at. Between `enter` and `leave` it becomes
+ * other than 0 every few milliseconds, whatever this thread does. In simulated
+ * threads it always is: there each `acknowledge` takes virtual time instead.
+ */
+export interface Epoch {
+  /**
+   * One shared page; the word is its first i32. The others belong to the
+   * adapter, so guests must have no other way to the page than the look.
+   */
+  readonly memory: WebAssembly.Memory;
+  /** A guest runs from now on. Costs nanoseconds, as all of these. */
+  enter(): void;
+  /** No guest runs from now on. */
+  leave(): void;
+  /** The tick was seen: the word is 0 until the next one. */
+  acknowledge(): void;
 }
 
 /** Nobody but its starter ends a thread: call `terminate`. */
 export interface Sandbox {
   /** Processor cores of the machine, at least 1. */
   readonly cores: number;
+  /** The machine's memory; undefined when it may not be asked. */
+  readonly memoryBytes?: number | undefined;
   /** Starts a thread; messages posted before it runs are kept. */
   spawn(name: string): SandboxThread;
 }

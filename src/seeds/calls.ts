@@ -6,6 +6,7 @@ import {
   asPlnError,
   type Bytes,
   InputError,
+  isFunctionName,
   LimitError,
   limits,
   NotFoundError,
@@ -13,17 +14,17 @@ import {
   reportError,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../guest/mod.ts";
+import type { HostedSeed } from "./hosted.ts";
 import type { SeedPool } from "./pool.ts";
-import { type CallReport, CallStatistics } from "./statistics.ts";
-import { tailCallOf } from "./tail_call.ts";
-import type { HostedSeed } from "./thread_handle.ts";
 import {
-  formatTarget,
-  isFunctionName,
-  parseRequestUri,
-  type SeedTarget,
-} from "./uri.ts";
+  type CallReport,
+  CallStatistics,
+  failureOf,
+  type SeedFailure,
+} from "./statistics.ts";
+import { tailCallOf } from "./tail_call.ts";
+import { formatTarget, parseRequestUri, type SeedTarget } from "./uri.ts";
 
 /** A seed as the cluster's state names it. */
 export type PublishedSeed = HostedSeed & {
@@ -51,7 +52,7 @@ export type CallRequest = {
   readonly caller: Caller;
   /** Of the whole call, waiting included; default the seed's own. */
   readonly timeoutMs?: number | undefined;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** The pool is the caller's to dispose. */
@@ -65,10 +66,10 @@ const refusalsLogged = 3;
 
 /** What stays the same over all hops of one call. */
 type Flow = {
-  readonly caller: Caller;
   readonly deadlineMs: number;
-  readonly deadlineUnixMs: number;
-  readonly signal: AbortSignal;
+  /** JSON for pollen_caller_info, the same for each hop. */
+  readonly callerJson: string;
+  readonly signal: AbortSignal | undefined;
 };
 
 /** One waiting caller after the other, the origin's target first. */
@@ -102,7 +103,8 @@ export class SeedCalls {
   }
 
   /**
-   * Calls a seed and follows its tail calls.
+   * Calls a seed and follows its tail calls. A large input is moved, not
+   * copied: it is the caller's no more.
    *
    * @throws {NotFoundError} No such seed.
    * @throws {SeedError} It failed; its reason says how.
@@ -120,10 +122,10 @@ export class SeedCalls {
     if (!(timeoutMs >= 1 && timeoutMs <= limits.callTimeoutMsMax)) {
       throw new InputError("A timeout is from 1ms to 1h");
     }
+    const deadlineUnixMs = Math.round(clock.wallMs() + timeoutMs);
     const flow: Flow = {
-      caller: request.caller,
       deadlineMs: clock.nowMs() + timeoutMs,
-      deadlineUnixMs: Math.round(clock.wallMs() + timeoutMs),
+      callerJson: callerJson(request.caller, deadlineUnixMs),
       signal: request.signal,
     };
     return await this.#follow(target, input, { flow, chain: [] });
@@ -163,14 +165,14 @@ export class SeedCalls {
     const startMs = clock.nowMs();
     let refusal: string | undefined;
     let refused = 0;
-    let failed = true;
+    let failure: SeedFailure | undefined;
     statistics.start();
     try {
-      const output = await pool.call({
+      return await pool.call({
         seed,
         fn: target.function,
         input,
-        caller: callerJson(flow),
+        caller: flow.callerJson,
         deadlineMs: flow.deadlineMs,
         signal: flow.signal,
         isNested,
@@ -187,12 +189,11 @@ export class SeedCalls {
           }
         },
       });
-      failed = false;
-      return output;
     } catch (cause) {
+      failure = failureOf(cause);
       throw withRefusal(cause, refusal);
     } finally {
-      statistics.end(clock.nowMs() - startMs, { failed });
+      statistics.end(clock.nowMs() - startMs, failure);
       if (refused > refusalsLogged) {
         const fields = { seed: target.seed, count: refused };
         this.#needs.log.warn("seed.requests_failed", fields);
@@ -280,12 +281,9 @@ function chainText(chain: Chain): string {
   return chain.map(formatTarget).join(" -> ");
 }
 
-function callerJson(flow: Flow): string {
-  return JSON.stringify({
-    peerKey: flow.caller.peer,
-    attributes: flow.caller.properties,
-    deadlineUnixMs: flow.deadlineUnixMs,
-  });
+function callerJson(caller: Caller, deadlineUnixMs: number): string {
+  const { peer: peerKey, properties: attributes } = caller;
+  return JSON.stringify({ peerKey, attributes, deadlineUnixMs });
 }
 
 /** Says beside a seed's own error which request of its failed, and why. */

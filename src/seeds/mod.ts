@@ -1,15 +1,29 @@
 // Seeds: WASM modules that run on request. `SeedCalls` finds and follows calls,
-// `SeedPool` gives each a thread and an end, `serveSeedThread` is the program
-// of such a thread, where the Extism host (guest.ts) runs one instance a call.
+// `SeedPool` gives each a thread and an end, and keeps modules ready. What runs
+// inside the threads is the guest folder's.
 
+export {
+  type Isolation,
+  type ModuleFacts,
+  SaturatedError,
+  SeedError,
+  type SeedReason,
+} from "../guest/mod.ts";
 export * from "./calls.ts";
-export * from "./errors.ts";
-export { hostSeed, type SeedVersion } from "./hosted.ts";
-export type { SeedSetup } from "./messages.ts";
-export { type ModuleFacts, moduleFormFault } from "./module.ts";
-export { parseSeedOptions, type SeedOptions } from "./options.ts";
+export {
+  type DirectoryNeeds,
+  HostedSeeds,
+  type PublishedSpec,
+} from "./directory.ts";
+export { type HostedSeed, hostSeed, type SeedVersion } from "./hosted.ts";
+export {
+  parseSeedOptions,
+  type SeedOptions,
+  type SeedSettings,
+} from "./options.ts";
+export type { CallJob } from "./pending_call.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
-export { serveSeedThread } from "./thread.ts";
-export type { CallReport } from "./statistics.ts";
-export type { CallJob, HostedSeed } from "./thread_handle.ts";
-export { isFunctionName, type SeedTarget } from "./uri.ts";
+export type { EgressGrant, SeedEgress } from "./relay.ts";
+export type { CallReport, SeedFailure } from "./statistics.ts";
+export type { SeedTarget } from "./uri.ts";
+export type { SeedUsage } from "./usage.ts";

@@ -1,7 +1,7 @@
 // The pool of seed threads: it gives each call a thread and an end. Whatever a
-// guest does, its caller is answered by the deadline. A guest that does not
-// return blocks one thread; calls waiting behind it move on, and once its call
-// is overdue the thread is abandoned, at most twice per module.
+// guest does, its caller is answered by the deadline, once. Guests are metered
+// and cannot hold a thread; a thread that is lost all the same is replaced, and
+// only what had started there is lost with it.
 
 import {
   type Bytes,
@@ -12,19 +12,28 @@ import {
   unreachable,
 } from "../kernel/mod.ts";
 import type { LogLevel, Ports } from "../ports/mod.ts";
-import { AbandonedThreads } from "./abandoned.ts";
-import { cancelled, saturated, SeedError } from "./errors.ts";
-import { Loads } from "./loads.ts";
-import type { FromThread, RequestMessage } from "./messages.ts";
-import type { ModuleFacts } from "./module.ts";
-import { CallQueue } from "./queue.ts";
 import {
-  type CallJob,
-  type HostedSeed,
-  type PendingCall,
-  ThreadHandle,
-} from "./thread_handle.ts";
-import { type Culprit, endLoad, Watch } from "./watch.ts";
+  Budget,
+  errorOfFault,
+  type FromThread,
+  type LogMessage,
+  type ModuleFacts,
+  SeedError,
+} from "../guest/mod.ts";
+import { Assignment } from "./assignment.ts";
+import { Dispatch } from "./dispatch.ts";
+import type { HostedSeed } from "./hosted.ts";
+import { IdleSweep } from "./idle.ts";
+import { Loads } from "./loads.ts";
+import { LogGate } from "./log_gate.ts";
+import { ModuleCache } from "./module_cache.ts";
+import type { CallJob } from "./pending_call.ts";
+import { Preparations } from "./preparation.ts";
+import { Relay, type SeedEgress } from "./relay.ts";
+import { ThreadHandle } from "./thread_handle.ts";
+import { type SeedUsage, usageOf } from "./usage.ts";
+import { Watch } from "./watch.ts";
+import { Workers } from "./workers.ts";
 
 /** A line that a guest logged, with its seed's name and its call's id. */
 export type SeedLogLine = {
@@ -33,328 +42,210 @@ export type SeedLogLine = {
   readonly text: string;
 };
 
-/** `onLog` must not throw; guests can call it often. */
-export type PoolNeeds = Pick<Ports, "clock" | "log" | "sandbox"> & {
-  onLog(level: LogLevel, line: SeedLogLine): void;
-};
+/** `onLog` must not throw; it hears so many lines a second of each seed. */
+export type PoolNeeds =
+  & Pick<Ports, "clock" | "disk" | "log" | "sandbox" | "signer">
+  & {
+    readonly egress: SeedEgress;
+    onLog(level: LogLevel, line: SeedLogLine): void;
+  };
 
-/** Threads kept beside the regular ones while those are blocked. */
-const extraThreadsMax = 2;
-/** Calls per thread, nested ones included: fewer than its claims have slots. */
-const nestedPerThreadMax = 2048;
-/** Threads that may end under a call or a load before it fails. */
+/** Threads that may be lost under a load before it fails. */
 const triesMax = 3;
-
-/** How long a module waits for a thread that is not blocked. */
-const loadWaitMsMax = 30_000;
-const loadWaitStepMs = 100;
 
 /** Starts threads only when a seed is loaded or called. */
 export class SeedPool implements AsyncDisposable {
   readonly #needs: PoolNeeds;
   readonly #scope: Scope;
-  readonly #threads = new Set<ThreadHandle>();
-  readonly #queue = new CallQueue();
+  readonly #budget: Budget;
+  readonly #workers: Workers;
+  readonly #assignment: Assignment;
   readonly #loads: Loads;
-  readonly #abandoned: AbandonedThreads;
+  readonly #dispatch: Dispatch;
   readonly #watch: Watch;
-  #nextCall = 1;
+  readonly #idle: IdleSweep;
+  readonly #relay: Relay;
+  readonly #gate: LogGate;
+  #lost = 0;
 
   /** Starts no thread yet. */
   constructor(needs: PoolNeeds) {
+    const { clock, sandbox } = needs;
     this.#needs = needs;
     this.#scope = new Scope(this.#onTaskFailure);
-    this.#loads = new Loads(needs.clock, this.#scope);
-    this.#abandoned = new AbandonedThreads(needs.log);
-    this.#watch = new Watch(needs.clock, {
-      threads: this.#threads,
-      queue: this.#queue,
-      onAbandon: (thread, culprit) => this.#abandon(thread, culprit),
-      onFreed: () => this.#pump(),
+    const { cores, memoryBytes = Infinity } = sandbox;
+    this.#budget = Budget.ofBytes(
+      Math.min(limits.guestsBytesMax, memoryBytes / 2),
+    );
+    const workers = new Workers(cores, () => this.#spawn());
+    const assignment = new Assignment(workers);
+    const preparations = new Preparations({
+      cache: new ModuleCache(needs),
+      scope: this.#scope,
+      preparer: () => workers.preparer,
     });
+    const loads = new Loads({
+      clock,
+      preparations,
+      onReady: (thread, load) => this.#dispatch.loaded(thread, load),
+      onFailed: (thread, load, fault) =>
+        this.#dispatch.notLoaded(thread, load, fault),
+    });
+    const parts = { clock, workers, assignment, loads };
+    this.#workers = workers;
+    this.#assignment = assignment;
+    this.#loads = loads;
+    this.#dispatch = new Dispatch(parts);
+    this.#idle = new IdleSweep(parts);
+    this.#watch = new Watch(clock, {
+      ...parts,
+      onOverdue: (call, fault) => this.#dispatch.end(call, fault),
+      onSilent: (thread, silentMs) => this.#giveUp(thread, silentMs),
+    });
+    this.#relay = new Relay(needs);
+    this.#gate = new LogGate(needs);
   }
 
-  /** `abandoned` are those that guests hold which do not return. */
-  get threadCounts(): { readonly running: number; readonly abandoned: number } {
-    return { running: this.#threads.size, abandoned: this.#abandoned.count };
-  }
-
-  /** Why calls of this module are refused; undefined when they are not. */
-  refusalOf(digest: string): string | undefined {
-    return this.#abandoned.refusalOf(digest);
-  }
-
-  /** Names of the seeds whose guests hold abandoned threads. */
-  get runawaySeeds(): readonly string[] {
-    return this.#abandoned.seeds;
+  /** `lost` are those that failed since the start; they were replaced. */
+  get threadCounts(): { readonly running: number; readonly lost: number } {
+    return { running: this.#workers.threads.length, lost: this.#lost };
   }
 
   /**
-   * Compiles and tries a module on a thread.
+   * Prepares a module and tries it on a thread.
    *
    * @throws {SeedError} Why it cannot run.
-   * @throws {SaturatedError} All threads are blocked; safe to retry.
    */
   async load(seed: HostedSeed): Promise<ModuleFacts> {
-    const { clock } = this.#needs;
-    const endMs = clock.nowMs() + loadWaitMsMax;
     for (let losses = 0;;) {
-      this.#refuse(seed);
-      const thread = this.#pick({ isNested: true });
-      if (thread !== undefined) {
-        const load = this.#loads.loadOn(thread, seed);
-        this.#watch.start();
-        try {
-          return await load.facts;
-        } catch (cause) {
-          if (!load.hasLostThread) throw cause;
-          const hasEnded = !this.#threads.has(thread);
-          if (hasEnded && ++losses >= triesMax) throw cause;
-        }
+      if (this.#scope.isClosed) throw closing();
+      const { preferred } = this.#assignment.laneOf(seed.key);
+      const load = this.#loads.on(this.#workers.at(preferred), seed);
+      this.#watch.start(this.#needs.clock.nowMs());
+      try {
+        return await load.facts;
+      } catch (cause) {
+        if (!load.hasLostThread || ++losses >= triesMax) throw cause;
       }
-      if (clock.nowMs() >= endMs) throw saturated();
-      await clock.sleep(loadWaitStepMs, this.#scope.signal);
     }
   }
 
   /** Frees what threads hold of a seed. Calls that started go on. */
   unload(key: string): void {
-    for (const thread of this.#threads) {
+    for (const thread of this.#workers.threads) {
       const load = thread.loads.get(key);
-      if (load !== undefined) thread.unload(load);
+      if (load !== undefined) this.#loads.end(thread, load);
     }
   }
 
+  /** What threads hold of a seed, and how much they use; all zero if none. */
+  usageOf(key: string): Promise<SeedUsage> {
+    const usage = usageOf(this.#workers, key);
+    this.#watch.start(this.#needs.clock.nowMs());
+    return usage;
+  }
+
   /**
-   * Runs one call on a fresh instance.
+   * Runs one call. The input of its job is given away.
    *
    * @throws {SeedError} Why it failed; retry only "lost".
    * @throws {SaturatedError} It did not run; safe to retry.
    */
-  async call(job: CallJob): Promise<Bytes> {
-    this.#refuse(job.seed);
-    if (job.signal.aborted) throw cancelled();
-    if (this.#queue.length >= limits.callsQueuedMax && !job.isNested) {
-      throw saturated();
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
-    const call = this.#pending(job, (result) => {
-      if (result instanceof SeedError) reject(result);
-      else resolve(result);
-    });
-    this.#queue.add(call);
-    this.#pump();
-    this.#watch.start();
-    return await promise;
+  call(job: CallJob): Promise<Bytes> {
+    if (this.#scope.isClosed) return Promise.reject(closing());
+    const nowMs = this.#needs.clock.nowMs();
+    this.#watch.start(nowMs);
+    return this.#dispatch.submit(job, nowMs);
   }
 
   /** Fails what is under way with reason "lost"; harmless twice. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closing = new SeedError("lost", "The node is closing");
-    for (const thread of this.#threads) {
+    const closed = this.#scope[Symbol.asyncDispose]();
+    const fault = new SeedError("lost", "The node is closing");
+    for (const thread of this.#workers.threads) {
+      this.#workers.remove(thread);
       thread.terminate();
-      this.#drop(thread, closing);
+      this.#dispatch.closeThread(thread, fault);
+      this.#loads.lose(thread, fault);
     }
-    for (const call of this.#queue.toArray()) this.#watch.end(call, closing);
+    this.#dispatch.closeQueues(fault);
     this.#watch[Symbol.dispose]();
-    this.#abandoned[Symbol.dispose]();
-    await this.#scope[Symbol.asyncDispose]();
-  }
-
-  #pending(
-    job: CallJob,
-    answer: (result: Bytes | SeedError) => void,
-  ): PendingCall {
-    const onAbort = () => this.#watch.cancel(call, cancelled());
-    const call: PendingCall = {
-      id: this.#newId(),
-      job,
-      givenMs: job.deadlineMs - this.#needs.clock.nowMs(),
-      load: undefined,
-      losses: 0,
-      isSettled: false,
-      isPosted: false,
-      overdueMs: undefined,
-      settle: (result) => {
-        if (call.isSettled) return;
-        call.isSettled = true;
-        job.signal.removeEventListener("abort", onAbort);
-        answer(result);
-      },
-    };
-    job.signal.addEventListener("abort", onAbort);
-    return call;
-  }
-
-  readonly #newId = (): number => {
-    const id = this.#nextCall;
-    this.#nextCall = id % 0x7fffffff + 1;
-    return id;
-  };
-
-  #refuse(seed: HostedSeed): void {
-    if (this.#scope.isClosed) throw new ClosedError("The node is closing");
-    const refusal = this.refusalOf(seed.digest);
-    if (refusal === undefined) return;
-    throw new SeedError(
-      "refused",
-      `Seed "${seed.name}" is refused: ${refusal}`,
-    );
-  }
-
-  /** Gives waiting calls to threads while there is room. */
-  #pump(): void {
-    for (;;) {
-      const call = this.#queue.first;
-      const thread = call && this.#pick(call.job);
-      if (thread === undefined || call === undefined) return;
-      this.#queue.remove(call);
-      this.#assign(thread, call);
-    }
-  }
-
-  #pick(job: { readonly isNested: boolean }): ThreadHandle | undefined {
-    const { cores } = this.#needs.sandbox;
-    const regular = Math.max(1, cores - 1);
-    const free = [...this.#threads].filter((thread) => !thread.isBlocked);
-    const idlest = free.toSorted((a, b) => a.calls.size - b.calls.size)[0];
-    const isSpawnable = this.#threads.size < regular ||
-      (free.length === 0 && this.#threads.size < regular + extraThreadsMax);
-    if ((idlest === undefined || idlest.calls.size > 0) && isSpawnable) {
-      return this.#spawn();
-    }
-    if (idlest === undefined) return undefined;
-    const most = job.isNested ? nestedPerThreadMax : limits.callsPerThreadMax;
-    return idlest.calls.size < most ? idlest : undefined;
+    this.#idle[Symbol.dispose]();
+    this.#gate[Symbol.dispose]();
+    await closed;
   }
 
   #spawn(): ThreadHandle {
-    const thread = new ThreadHandle(this.#needs.sandbox.spawn("seed"), {
-      onMessage: (message) => this.#receive(thread, message),
-      onFailure: (cause) => {
-        if (this.#abandoned.takeBack(thread)) return;
+    this.#idle.start();
+    const thread = this.#needs.sandbox.spawn("seed");
+    return new ThreadHandle(thread, this.#budget, {
+      onMessage: (from, message) => this.#receive(from, message),
+      onFailure: (from, cause) => {
         this.#needs.log.error("seed.thread_failed", { cause });
-        thread.terminate();
-        this.#drop(
-          thread,
-          new SeedError("lost", "The seed's thread failed", { cause }),
-        );
-        this.#pump();
+        const text = "The seed's thread failed";
+        this.#lose(from, new SeedError("lost", text, { cause }));
       },
     });
-    this.#threads.add(thread);
-    return thread;
-  }
-
-  #assign(thread: ThreadHandle, call: PendingCall): void {
-    thread.calls.set(call.id, call);
-    const load = this.#loads.loadOn(thread, call.job.seed);
-    call.load = load;
-    if (load.isDone) return thread.postCall(call, this.#newId);
-    // It may have been taken back meanwhile, and even have come again.
-    const isWaiting = () =>
-      thread.calls.get(call.id) === call && call.load === load &&
-      !call.isPosted;
-    load.facts.then(
-      () => {
-        if (isWaiting()) thread.postCall(call, this.#newId);
-      },
-      (fault: SeedError) => {
-        if (!isWaiting()) return;
-        thread.calls.delete(call.id);
-        call.settle(fault);
-        this.#pump();
-      },
-    );
   }
 
   #receive(thread: ThreadHandle, message: FromThread): void {
-    if (this.#abandoned.takeBack(thread)) return;
     switch (message[0]) {
       case "done":
-        return this.#finish(thread, message[1], message[2]);
+        return this.#dispatch.done(thread, message[1], message[2]);
       case "failed": {
-        const { reason, message: text } = message[2];
-        return this.#finish(thread, message[1], new SeedError(reason, text));
-      }
-      case "loaded":
-        return thread.loaded(message[1], message[2]);
-      case "refused": {
-        const [, number, { reason, message: text }, hint] = message;
-        const fault = new SeedError(reason, text, { hint });
-        return thread.refused(number, fault);
+        const [, id, fault] = message;
+        return this.#dispatch.failed(thread, id, errorOfFault(fault));
       }
       case "request":
-        return this.#relay(thread, message);
-      case "log": {
-        const [, call, level, text] = message;
-        const load = thread.calls.get(call)?.load ?? thread.loadNumbered(-call);
-        const seed = load?.seed.name ?? "";
-        return this.#needs.onLog(level, { seed, call, text });
+        return this.#relay.request(thread, message);
+      case "fetch":
+        return this.#relay.fetch(thread, message);
+      case "log":
+        return this.#log(thread, message);
+      case "prepared":
+        return thread.prepared(message[1], message);
+      case "loaded":
+        return this.#loads.loaded(thread, message);
+      case "refused": {
+        const [, number, given, hint] = message;
+        const fault = errorOfFault({ hint, ...given });
+        thread.prepared(number, fault);
+        return this.#loads.refused(thread, number, { fault });
       }
       case "pong":
-        return thread.pong();
+        return thread.pong(message[1]);
       default:
         return unreachable(message);
     }
   }
 
-  #finish(
-    thread: ThreadHandle,
-    id: number,
-    result: Bytes | SeedError,
-  ): void {
-    thread.calls.get(id)?.settle(result);
-    thread.calls.delete(id);
-    if (this.#queue.length > 0) this.#pump();
+  #log(thread: ThreadHandle, [, call, level, text]: LogMessage): void {
+    const seed = thread.calls.get(call)?.job.seed ??
+      thread.loadNumbered(-call)?.seed;
+    if (seed === undefined || !this.#gate.admits(seed.name, text)) return;
+    this.#needs.onLog(level, { seed: seed.name, call, text });
   }
 
-  #relay(
-    thread: ThreadHandle,
-    [, request, id, uri, input]: RequestMessage,
-  ): void {
-    const call = thread.calls.get(id);
-    const answer = (output: Bytes | undefined) =>
-      thread.post(["answer", request, output]);
-    if (call === undefined || call.isSettled) return answer(undefined);
-    this.#scope.spawn("seed.request", async () => {
-      let output: Bytes | undefined;
-      try {
-        output = await call.job.onRequest(uri, input);
-      } finally {
-        answer(output);
-      }
-    });
+  /** Only a fault of this program can make a thread silent. */
+  #giveUp(thread: ThreadHandle, silentMs: number): void {
+    this.#needs.log.error("seed.thread_silent", { silentMs });
+    this.#lose(thread, new SeedError("lost", "The seed's thread hung"));
   }
 
-  /** A guest does not return: the thread is given up with all it still has. */
-  #abandon(thread: ThreadHandle, { load, isLoading }: Culprit): void {
-    this.#abandoned.add(thread, load.seed);
-    if (isLoading) endLoad(thread, load);
-    this.#drop(
-      thread,
-      new SeedError("lost", `Its thread was lost to seed "${load.seed.name}"`),
-    );
-    this.#pump();
-  }
-
-  /** Takes a thread out: what it has not started starts elsewhere. */
-  #drop(thread: ThreadHandle, fault: SeedError): void {
-    this.#threads.delete(thread);
-    const waiting: PendingCall[] = [];
-    for (const call of [...thread.calls.values()]) {
-      const isOver = call.isSettled || ++call.losses >= triesMax;
-      if (!isOver && thread.takeBack(call)) waiting.push(call);
-      else call.settle(fault);
-    }
-    this.#queue.putBack(waiting);
-    for (const load of thread.loads.values()) {
-      load.hasLostThread = true;
-      load.reject(fault);
-    }
+  /** What it has not started starts elsewhere. */
+  #lose(thread: ThreadHandle, fault: SeedError): void {
+    this.#lost++;
+    this.#workers.replace(thread);
+    thread.terminate();
+    this.#dispatch.evacuate(thread, fault);
+    this.#loads.lose(thread, fault);
   }
 
   readonly #onTaskFailure: FailureHandler = (task, cause) => {
     this.#needs.log.error("seed.task_failed", { task, cause });
   };
+}
+
+function closing(): ClosedError {
+  return new ClosedError("The node is closing");
 }

@@ -1,41 +1,50 @@
-// Calls that wait for a thread. New ones come last, those taken back from a
-// thread come before all that never had one, and nested ones lead: a thread
-// that waits for them may be what the others wait for. Its owner limits it.
+// Calls that wait for a place, in their order: a linked list, which calls leave
+// from the middle at no cost when their time is up. In and out go calls; its
+// owner limits its length.
 
-import type { PendingCall } from "./thread_handle.ts";
+import type { PendingCall } from "./pending_call.ts";
 
 export class CallQueue {
-  #calls: PendingCall[] = [];
-
-  get length(): number {
-    return this.#calls.length;
-  }
+  #first: PendingCall | undefined;
+  #last: PendingCall | undefined;
 
   get first(): PendingCall | undefined {
-    return this.#calls[0];
+    return this.#first;
   }
 
   add(call: PendingCall): void {
-    if (call.job.isNested) this.putBack([call]);
-    else this.#calls.push(call);
+    call.queue = this;
+    call.before = this.#last;
+    if (this.#last === undefined) this.#first = call;
+    else this.#last.behind = call;
+    this.#last = call;
   }
 
-  putBack(calls: readonly PendingCall[]): void {
-    const isNested = ({ job }: PendingCall) => job.isNested;
-    const firstOther = this.#calls.findIndex((call) => !isNested(call));
-    const place = firstOther < 0 ? this.#calls.length : firstOther;
-    const others = calls.filter((call) => !isNested(call));
-    this.#calls.splice(place, 0, ...others);
-    this.#calls.unshift(...calls.filter(isNested));
+  /** It waited before: its turn comes before all that are there. */
+  putBack(call: PendingCall): void {
+    call.queue = this;
+    call.behind = this.#first;
+    if (this.#first === undefined) this.#last = call;
+    else this.#first.before = call;
+    this.#first = call;
   }
 
+  /** Only a call that is in this queue. */
   remove(call: PendingCall): void {
-    const place = this.#calls.indexOf(call);
-    if (place >= 0) this.#calls.splice(place, 1);
+    const { before, behind } = call;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    call.before = call.behind = call.queue = undefined;
   }
 
-  /** A copy: calls may leave the queue meanwhile. */
-  toArray(): PendingCall[] {
-    return this.#calls.slice();
+  /** Calls may leave meanwhile. */
+  *[Symbol.iterator](): Generator<PendingCall> {
+    for (let call = this.#first; call !== undefined;) {
+      const { behind } = call;
+      yield call;
+      call = behind;
+    }
   }
 }

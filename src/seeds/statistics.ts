@@ -1,20 +1,34 @@
-// What a node knows of its own calls to one seed: counts, and the latencies of
-// the last 256 calls for percentiles. Bounded per seed; nothing is averaged
-// away, so that a few slow calls show.
+// What a node knows of its own calls to one seed: counts, errors by their
+// reason, and the latencies of the last 256 calls for percentiles. Bounded per
+// seed; nothing is averaged away, so that a few slow calls show.
+
+import { SaturatedError, SeedError, type SeedReason } from "../guest/mod.ts";
 
 const samplesMax = 256;
+
+/** Why a call failed; "saturated" did not run, "other" is no seed's fault. */
+export type SeedFailure = SeedReason | "saturated" | "other";
 
 /** Latencies are of the last 256 calls; undefined before the first. */
 export type CallReport = {
   readonly calls: number;
   readonly errors: number;
+  /** Those that did not happen are left out. */
+  readonly errorsByReason: Readonly<Partial<Record<SeedFailure, number>>>;
   readonly running: number;
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
 };
 
+/** What to count a call's error as. */
+export function failureOf(cause: unknown): SeedFailure {
+  if (cause instanceof SeedError) return cause.reason;
+  return cause instanceof SaturatedError ? "saturated" : "other";
+}
+
 export class CallStatistics {
   readonly #samplesMs: number[] = [];
+  readonly #failures = new Map<SeedFailure, number>();
   #calls = 0;
   #errors = 0;
   #running = 0;
@@ -23,11 +37,14 @@ export class CallStatistics {
     this.#running++;
   }
 
-  end(elapsedMs: number, { failed }: { readonly failed: boolean }): void {
+  /** @param failure Undefined when it was answered. */
+  end(elapsedMs: number, failure: SeedFailure | undefined): void {
     this.#samplesMs[this.#calls % samplesMax] = elapsedMs;
     this.#calls++;
     this.#running--;
-    if (failed) this.#errors++;
+    if (failure === undefined) return;
+    this.#errors++;
+    this.#failures.set(failure, (this.#failures.get(failure) ?? 0) + 1);
   }
 
   report(): CallReport {
@@ -37,6 +54,7 @@ export class CallStatistics {
     return {
       calls: this.#calls,
       errors: this.#errors,
+      errorsByReason: Object.fromEntries(this.#failures),
       running: this.#running,
       p50Ms: at(0.5),
       p99Ms: at(0.99),

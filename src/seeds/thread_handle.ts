@@ -1,169 +1,176 @@
 // The pool's end of one sandbox thread: what is loaded there, which calls it
-// has, and whether it still answers. Messages of one turn leave as one batch.
-// It decides nothing; the pool does.
+// has, what it was asked and has not answered. Messages of one turn leave as
+// one batch, or sooner when they are many. It decides nothing; the pool does.
 
-import { assert, type Bytes } from "../kernel/mod.ts";
+import { type Bytes, Slots } from "../kernel/mod.ts";
 import type { SandboxThread } from "../ports/mod.ts";
-import { Claims } from "./claims.ts";
-import { SeedError, type SeedFault } from "./errors.ts";
+import {
+  Budget,
+  faultOf,
+  type FromThread,
+  type LoadUsage,
+  Mail,
+  type ModuleCaps,
+  type ModuleSource,
+  type PreparedMessage,
+  type SeedError,
+  type ToThread,
+  transferBytesMin,
+} from "../guest/mod.ts";
 import type { Load } from "./loads.ts";
-import type { ModuleFacts } from "./module.ts";
-import type {
-  CallMessage,
-  FromThread,
-  SeedSetup,
-  ToThread,
-} from "./messages.ts";
+import type { PendingCall } from "./pending_call.ts";
 
-/** A seed as the pool hosts it. */
-export type HostedSeed = SeedSetup & {
-  /** Names this module with this configuration; equal keys share a load. */
-  readonly key: string;
-  readonly digest: string;
-  /** The module's bytes, verified against the digest. */
-  readModule(): Promise<Bytes>;
+/** What became of a preparation; undefined: its thread was lost. */
+export type Preparation = PreparedMessage | SeedError | undefined;
+
+export type ThreadHooks = {
+  onMessage(thread: ThreadHandle, message: FromThread): void;
+  /** It died of an error of its own. */
+  onFailure(thread: ThreadHandle, cause: Error): void;
 };
 
-/** One call, with all that its thread and its caller must know. */
-export type CallJob = {
-  readonly seed: HostedSeed;
-  readonly fn: string;
-  readonly input: Bytes;
-  /** JSON for pollen_caller_info. */
-  readonly caller: string;
-  /** On the clock's monotonic scale. */
-  readonly deadlineMs: number;
-  readonly signal: AbortSignal;
-  /** Part of a call that runs already: it must not wait for a free place. */
-  readonly isNested: boolean;
-  /** Answers pollen_request; undefined when it failed. */
-  onRequest(uri: string, input: Bytes): Promise<Bytes | undefined>;
-};
-
-/** A call between its acceptance and the end of its guest. */
-export type PendingCall = {
-  /** Changes before it is posted, never after. */
-  id: number;
-  readonly job: CallJob;
-  /** How long its guest may run, should it start late; 0 once cancelled. */
-  givenMs: number;
-  /** Its module on the thread that has it. */
-  load: Load | undefined;
-  /** Threads that ended while it waited there. */
-  losses: number;
-  /** Answers the caller; the second answer is ignored. */
-  settle(result: Bytes | SeedError): void;
-  isSettled: boolean;
-  isPosted: boolean;
-  /** When its deadline was seen to have passed, or its caller to be gone. */
-  overdueMs: number | undefined;
-};
+/**
+ * A batch leaves when it has so many messages, or at the end of the turn: the
+ * thread begins while the rest is still being made.
+ */
+const batchMessagesMax = 32;
 
 export class ThreadHandle {
-  readonly calls = new Map<number, PendingCall>();
-  /** By the key of their seed, least recently used first. */
+  readonly calls = new Slots<PendingCall>();
+  /** By the key of their seed. */
   readonly loads = new Map<string, Load>();
-  readonly claims = new Claims();
+  /** The worker's place in the pool; undefined for the standby. */
+  slot: number | undefined;
+  /** It has said something: its program runs. */
+  isUp = false;
+  /** For how long it has said nothing, although it was asked. */
+  silentMs = 0;
   readonly #thread: SandboxThread;
-  /** By number: all that the thread may still speak of. */
+  readonly #mail = new Mail();
+  readonly #budget: Budget;
+  readonly #share = Budget.newShare();
+  /** The same loads by number. */
   readonly #numbered = new Map<number, Load>();
+  readonly #preparations = new Map<number, (end: Preparation) => void>();
+  /** Those who wait for a pong, one for each ping under way. */
+  readonly #pings: ((usage: readonly LoadUsage[]) => void)[] = [];
+  #nextNumber = 1;
   #outgoing: ToThread[] = [];
-  /** When a ping left that has no answer yet. */
-  pingSentMs: number | undefined;
-  isBlocked = false;
-  /** It has said something: its program is up. */
-  isStarted = false;
-  #seenRunning = 0;
-  #seenSinceMs = 0;
+  #transfer: ArrayBuffer[] = [];
+  #isFlushDue = false;
+  #isEnded = false;
 
   constructor(
     thread: SandboxThread,
-    handle: {
-      readonly onMessage: (message: FromThread) => void;
-      readonly onFailure: (cause: Error) => void;
-    },
+    budget: Budget,
+    hooks: ThreadHooks,
   ) {
     this.#thread = thread;
+    this.#budget = budget;
     thread.onMessage((batch) => {
-      this.isStarted = true;
+      this.isUp = true;
+      this.silentMs = 0;
       for (const message of batch as readonly FromThread[]) {
-        handle.onMessage(message);
+        hooks.onMessage(this, message);
       }
     });
-    thread.onFailure(handle.onFailure);
-    this.post(["open", this.claims.buffer]);
+    thread.onFailure((cause) => hooks.onFailure(this, cause));
+    this.post(["open", this.#mail.buffer, budget.buffer, this.#share]);
   }
 
-  post(message: ToThread): void {
+  /** @param given Bytes of the message that may be moved: nobody needs them. */
+  post(message: ToThread, given?: Bytes): void {
+    if (this.#isEnded) return;
     this.#outgoing.push(message);
-    if (this.#outgoing.length > 1) return;
+    if (given !== undefined && given.length >= transferBytesMin) {
+      this.#transfer.push(given.buffer);
+    }
+    if (this.#outgoing.length >= batchMessagesMax) return this.#flush();
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
     this.#thread.soon(() => {
-      const batch = this.#outgoing;
-      this.#outgoing = [];
-      this.#thread.post(batch);
+      this.#isFlushDue = false;
+      this.#flush();
     });
   }
 
-  /** @param newId Draws another id, for when a waiting call has the slot. */
-  postCall(call: PendingCall, newId: () => number): void {
-    const { load, job: { fn, input, caller } } = call;
-    assert(!call.isPosted, "a call is posted once to one thread");
-    assert(load !== undefined, "a call is posted where its module is");
+  /** A copy, oldest first. */
+  callsInOrder(): PendingCall[] {
+    return [...this.calls.values()].sort((one, other) => one.id - other.id);
+  }
+
+  /** To be posted now or later, or taken back while it is not. */
+  add(call: PendingCall, load: Load): void {
+    call.thread = this;
+    call.load = load;
+    this.calls.add(call);
+    if (this.slot !== undefined) call.lane.take(this.slot);
+  }
+
+  remove(call: PendingCall): void {
+    call.thread = call.load = undefined;
     this.calls.delete(call.id);
-    while (!this.claims.offer(call.id)) call.id = newId();
-    this.calls.set(call.id, call);
+    if (this.slot !== undefined) call.lane.give(this.slot);
+  }
+
+  postCall(call: PendingCall, load: Load, { nowMs }: { nowMs: number }): void {
+    const { id, input, job: { fn, caller, deadlineMs } } = call;
+    const leftMs = Math.max(0, deadlineMs - nowMs);
     call.isPosted = true;
-    const message: CallMessage = [
-      "call",
-      call.id,
-      load.number,
-      fn,
-      input,
-      caller,
-    ];
-    this.post(message);
+    this.post(["call", id, load.number, fn, input, caller, leftMs], input);
   }
 
-  /** Takes back a call that the thread has not started; false if it has. */
-  takeBack(call: PendingCall): boolean {
-    if (call.isPosted && !this.claims.claim(call.id)) return false;
-    call.isPosted = false;
-    this.calls.delete(call.id);
-    return true;
+  cancel(call: PendingCall, fault: SeedError): void {
+    this.post(["cancel", call.id, faultOf(fault)]);
   }
 
-  cancel(call: PendingCall, { reason, message }: SeedFault): void {
-    this.post(["cancel", call.id, { reason, message }]);
-  }
-
-  ping(nowMs: number): void {
-    this.pingSentMs = nowMs;
+  /** Resolves with its usage, or with nothing when the thread is lost. */
+  ping(): Promise<readonly LoadUsage[]> {
+    const { promise, resolve } = Promise.withResolvers<readonly LoadUsage[]>();
+    if (this.#isEnded) resolve([]);
+    else this.#pings.push(resolve);
     this.post(["ping"]);
+    return promise;
   }
 
-  pong(): void {
-    this.pingSentMs = undefined;
-    this.isBlocked = false;
-    this.#seenRunning = 0;
+  pong(usage: readonly LoadUsage[]): void {
+    this.#pings.shift()?.(usage);
   }
 
-  /** Since when the guest that runs now was seen to; call it often. */
-  runningSinceMs(nowMs: number): number {
-    const { running } = this.claims;
-    if (running !== this.#seenRunning) {
-      this.#seenRunning = running;
-      this.#seenSinceMs = nowMs;
-    }
-    return this.#seenSinceMs;
+  get isPinged(): boolean {
+    return this.#pings.length > 0;
   }
 
-  /** Loads that have not been answered, even if nobody wants them any more. */
-  unfinishedLoads(): Load[] {
-    return [...this.#numbered.values()].filter((load) => !load.isDone);
+  get isPreparing(): boolean {
+    return this.#preparations.size > 0;
   }
 
-  loadNumbered(number: number): Load | undefined {
-    return this.#numbered.get(number);
+  /** It has something to answer. */
+  get isBusy(): boolean {
+    if (this.calls.size > 0 || this.isPinged || this.isPreparing) return true;
+    return [...this.loads.values()].some((load) => load.isBeingTried);
+  }
+
+  /** @param source Its bytes are given away if they are kept ones. */
+  prepare(source: ModuleSource, caps: ModuleCaps): Promise<Preparation> {
+    const { promise, resolve } = Promise.withResolvers<Preparation>();
+    if (this.#isEnded) resolve(undefined);
+    const number = this.newNumber();
+    this.#preparations.set(number, resolve);
+    const given = source.type === "kept" ? source.bytes : undefined;
+    this.post(["prepare", number, source, caps], given);
+    return promise;
+  }
+
+  prepared(number: number, end: Preparation): void {
+    const resolve = this.#preparations.get(number);
+    this.#preparations.delete(number);
+    resolve?.(end);
+  }
+
+  /** For a load or a preparation. */
+  newNumber(): number {
+    return this.#nextNumber++;
   }
 
   addLoad(load: Load): void {
@@ -171,47 +178,33 @@ export class ThreadHandle {
     this.#numbered.set(load.number, load);
   }
 
-  /** The thread has compiled and tried it. */
-  loaded(number: number, facts: ModuleFacts): void {
-    const load = this.#numbered.get(number);
-    if (load === undefined) return;
-    load.isDone = true;
-    load.resolve(facts);
-    // It was unloaded meanwhile: the thread will hear of that.
-    if (this.loads.get(load.seed.key) !== load) this.#numbered.delete(number);
-  }
-
-  /** The thread refuses a module; harmless for one that is forgotten. */
-  refused(number: number, fault: SeedError): void {
-    const load = this.loadNumbered(number);
-    if (load !== undefined) this.removeLoad(load, fault);
-  }
-
-  /** There is, or will be, nothing of it on the thread. */
-  removeLoad(load: Load, fault: SeedError): void {
+  removeLoad(load: Load): void {
+    this.loads.delete(load.seed.key);
     this.#numbered.delete(load.number);
-    this.#forget(load, fault);
   }
 
-  unload(load: Load, fault: SeedError = unwanted()): void {
-    const isPosted = load.postedMs !== undefined;
-    if (isPosted) this.post(["unload", load.number]);
-    // One that is being tried stays known until the thread is through with it.
-    if (load.isDone || !isPosted) this.#numbered.delete(load.number);
-    this.#forget(load, fault);
+  loadNumbered(number: number): Load | undefined {
+    return this.#numbered.get(number);
   }
 
-  #forget(load: Load, fault: SeedError): void {
-    const { key } = load.seed;
-    if (this.loads.get(key) === load) this.loads.delete(key);
-    load.reject(fault);
-  }
-
+  /** Ends it; what it was asked is answered with nothing. */
   terminate(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#thread.terminate();
+    this.#budget.takeBack(this.#share);
+    for (const resolve of this.#preparations.values()) resolve(undefined);
+    this.#preparations.clear();
+    for (const resolve of this.#pings.splice(0)) resolve([]);
   }
-}
 
-function unwanted(): SeedError {
-  return new SeedError("lost", "The seed was replaced or unseeded");
+  #flush(): void {
+    if (this.#outgoing.length === 0 || this.#isEnded) return;
+    const messages = this.#outgoing;
+    const transfer = this.#transfer;
+    this.#outgoing = [];
+    this.#transfer = [];
+    this.#mail.posting();
+    this.#thread.post(messages, transfer);
+  }
 }

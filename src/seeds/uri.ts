@@ -2,7 +2,7 @@
 // pln://service/<name>. Only the canonical form is accepted; the same rules for
 // names hold here as where they were given (SCENARIOS.md R05).
 
-import { InputError, isName, limits } from "../kernel/mod.ts";
+import { InputError, isFunctionName, isName, limits } from "../kernel/mod.ts";
 
 /** Canonical names; whether they exist is not said. */
 export type SeedTarget = { readonly seed: string; readonly function: string };
@@ -27,12 +27,6 @@ export function parseRequestUri(uri: string): RequestTarget {
     `${JSON.stringify(uri.slice(0, 80))} is no address of a seed or service`,
     { hint: "Write pln://seed/<name>/<function> or pln://service/<name>" },
   );
-}
-
-/** Exports have free names; here none holds "/" or what nobody can see. */
-export function isFunctionName(text: string | undefined): text is string {
-  return text !== undefined && /^[^/\p{C}\p{Zl}\p{Zp}]+$/u.test(text) &&
-    text.length <= limits.functionNameCharactersMax;
 }
 
 export function formatTarget(target: SeedTarget): string {

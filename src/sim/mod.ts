@@ -30,6 +30,13 @@ export {
   type SimMachineOptions,
   SimProcess,
 } from "./node.ts";
+export {
+  openSimOutbound,
+  type SimAnswer,
+  SimOutbound,
+  type SimOutboundOptions,
+  type SimServer,
+} from "./outbound.ts";
 export { openSimRandom } from "./random.ts";
 export { replay, type Scenario } from "./replay.ts";
 export {

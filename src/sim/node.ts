@@ -12,10 +12,11 @@ import {
   type NodeIdentity,
   openNode,
 } from "../node.ts";
-import { serveSeedThread } from "../seeds/mod.ts";
+import { serveSeedThread } from "../guest/mod.ts";
 import { openSimClock, type SimClock } from "./clock.ts";
 import { openSimDisk, type SimDisk, type SimDiskOptions } from "./disk.ts";
 import { openSimLog, type SimLog } from "./log.ts";
+import { openSimOutbound, type SimOutbound } from "./outbound.ts";
 import {
   openSimSandbox,
   type SimSandbox,
@@ -96,6 +97,8 @@ export class SimProcess {
   readonly clock: SimClock;
   /** Crash and wedge its threads here. */
   readonly sandbox: SimSandbox;
+  /** Put names and servers of the Internet here. */
+  readonly outbound: SimOutbound;
   /** After `end` its timers and its log do nothing any more. */
   readonly ports: Ports;
   readonly #ended = Promise.withResolvers<void>();
@@ -112,11 +115,19 @@ export class SimProcess {
     const clock = openSimClock(world, { name });
     const log = this.#whileAlive(machine.log);
     this.clock = clock;
-    this.sandbox = openSimSandbox({ clock, random, program, cores });
+    this.sandbox = openSimSandbox({
+      clock,
+      random,
+      program,
+      signer,
+      cores,
+    });
+    this.outbound = openSimOutbound({ clock });
     this.ports = {
       clock,
       disk: machine.disk.mount(),
       log,
+      outbound: this.outbound,
       random,
       sandbox: this.sandbox,
       signer,

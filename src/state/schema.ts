@@ -7,6 +7,7 @@ import {
   type Digest,
   InputError,
   isDigest,
+  isHostPattern,
   isName,
   type JsonValue,
   LimitError,
@@ -114,6 +115,38 @@ const seedMembers = {
     ),
     limits.callTimeoutMsDefault,
   ),
+  memoryBytes: shape.optional(
+    shape.pipe(
+      wholeNumber,
+      shape.minValue(limits.guestMemoryBytesMin),
+      shape.maxValue(limits.guestMemoryBytesMax),
+    ),
+    limits.guestMemoryBytesDefault,
+  ),
+  cpuMs: shape.optional(
+    shape.pipe(
+      wholeNumber,
+      shape.minValue(1),
+      shape.maxValue(limits.callTimeoutMsMax),
+    ),
+    limits.callCpuMsDefault,
+  ),
+  isolation: shape.optional(
+    shape.picklist(["restore", "fresh", "reuse"]),
+    "restore",
+  ),
+  allowHosts: shape.optional(
+    shape.pipe(
+      shape.array(
+        shape.pipe(
+          shape.string(),
+          shape.check(isHostPattern, "It is no host"),
+        ),
+      ),
+      shape.maxLength(limits.seedHostsMax),
+    ),
+    [],
+  ),
   publishedMs: wholeNumber,
 };
 
@@ -137,6 +170,14 @@ export type SeedSpec = {
   readonly config: Readonly<Record<string, string>>;
   /** Of a whole call, 1 to `callTimeoutMsMax`. */
   readonly timeoutMs: number;
+  /** That one instance may have, `guestMemoryBytesMin` to `...Max`. */
+  readonly memoryBytes: number;
+  /** On a processor, of one call without those it makes; as `timeoutMs`. */
+  readonly cpuMs: number;
+  /** What its owner asked for; a module may make it "fresh". */
+  readonly isolation: "restore" | "fresh" | "reuse";
+  /** Patterns of hosts that it may send requests to; empty: none. */
+  readonly allowHosts: readonly string[];
   readonly publishedMs: number;
 };
 

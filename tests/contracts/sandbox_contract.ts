@@ -3,6 +3,7 @@
 // a way to open one. Nothing here may know whether threads are simulated.
 
 import assert from "node:assert/strict";
+import { toHex, utf8 } from "../../src/kernel/mod.ts";
 import type {
   Sandbox,
   SandboxThread,
@@ -27,6 +28,7 @@ export function testSandbox(label: string, open: OpenSandboxSubject): void {
     });
   testMessages(test);
   testScope(test);
+  testTime(test);
   testEnds(test);
 }
 
@@ -117,6 +119,50 @@ function testScope(test: Test): void {
     thread.post({ type: "later", delaysMs: [60, 0, 30] });
     assert.deepEqual(await thread.take(3), [0, 30, 60]);
     assert.equal(await thread.ask({ type: "name" }), "timers");
+  });
+  test("hashes as FIPS 180-4 says", async (sandbox) => {
+    const thread = new Talk(sandbox.spawn("hash"));
+    const answers = [
+      await thread.ask({ type: "hash", bytes: new Uint8Array() }),
+      await thread.ask({ type: "hash", bytes: utf8("abc") }),
+    ].map((hash) => hash instanceof Uint8Array && toHex(hash));
+    assert.deepEqual(answers, [
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    ]);
+  });
+}
+
+function testTime(test: Test): void {
+  test("runs soon() after the messages that wait", async (sandbox) => {
+    const thread = new Talk(sandbox.spawn("soon"));
+    await thread.ask({ type: "name" });
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const values = Array.from({ length: 50 }, (_, index) => index);
+    thread.post({ type: "soon", gate });
+    for (const value of values) thread.post({ type: "echo", value });
+    Atomics.store(gate, 0, 1);
+    assert.deepEqual(await thread.take(51), [...values, "soon"]);
+  });
+  test("lets a guest see that time passes while it runs", async (sandbox) => {
+    const threads = ["one", "two"].map((name) => new Talk(sandbox.spawn(name)));
+    for (let round = 0; round < 2; round++) {
+      const answers = threads.map((thread) =>
+        thread.ask({ type: "ticks", count: 5 })
+      );
+      for (const answer of answers) {
+        assert.equal(typeof await answer, "number");
+      }
+    }
+  });
+  test("spends time while a guest runs", async (sandbox) => {
+    const thread = new Talk(sandbox.spawn("clocks"));
+    const before = await thread.ask({ type: "clocks" });
+    thread.post({ type: "ticks", count: 5 });
+    thread.post({ type: "clocks" });
+    const [, after] = await thread.take(2);
+    assert.ok(isPair(before) && isPair(after));
+    assert.ok(after[0] > before[0]);
   });
 }
 

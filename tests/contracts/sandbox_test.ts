@@ -1,47 +1,21 @@
-// The Sandbox contract for Workers and for simulated threads; what a Worker's
-// permissions forbid; what only the simulator can do. Every test ends with no
-// thread open, since the sanitizers do not see leaked Workers.
+// The Sandbox contract for Workers and for simulated threads; how Workers fail;
+// what only the simulator can do. Every test ends with no thread open, since
+// the sanitizers do not see leaked Workers.
 
 import assert from "node:assert/strict";
-import {
-  openSandbox,
-  openThreadCount,
-  type SandboxOptions,
-} from "../../src/adapters/sandbox.ts";
+import { openSandbox, openThreadCount } from "../../src/adapters/sandbox.ts";
+import { openSigner } from "../../src/adapters/signer.ts";
 import {
   openThreadScope,
   threadRole,
 } from "../../src/adapters/thread_scope.ts";
 import { AssertionError } from "../../src/kernel/mod.ts";
-import type { Random, SandboxThread } from "../../src/ports/mod.ts";
+import type { Random } from "../../src/ports/mod.ts";
 import { openSimSandbox, type SimSandbox } from "../../src/sim/sandbox.ts";
-import { rights, runEchoThread } from "./fixtures/echo_thread.ts";
+import { runEchoThread } from "./fixtures/echo_thread.ts";
+import { entryUrl, openRealSandbox } from "./real_sandbox.ts";
 import { type SandboxSubject, Talk, testSandbox } from "./sandbox_contract.ts";
 import { SteppedClock } from "./stepped_clock.ts";
-
-const fixture = (name: string) =>
-  new URL(`./fixtures/${name}`, import.meta.url).href;
-
-function openReal(options: Partial<SandboxOptions> = {}): SandboxSubject {
-  const mainUrl = fixture("echo_thread.ts");
-  const sandbox = openSandbox({ mainUrl, ...options });
-  const threads: SandboxThread[] = [];
-  return {
-    sandbox: {
-      cores: sandbox.cores,
-      spawn(name) {
-        const thread = sandbox.spawn(name);
-        threads.push(thread);
-        return thread;
-      },
-    },
-    [Symbol.asyncDispose]() {
-      for (const thread of threads) thread.terminate();
-      assert.equal(openThreadCount(), 0);
-      return Promise.resolve();
-    },
-  };
-}
 
 type SimSubject = SandboxSubject & {
   readonly sandbox: SimSandbox;
@@ -54,6 +28,7 @@ function openSimulated(): SimSubject {
     clock,
     random: countingRandom(),
     program: runEchoThread,
+    signer: openSigner(),
   });
   return {
     clock,
@@ -74,20 +49,13 @@ function countingRandom(): Random {
   };
 }
 
-testSandbox("Sandbox (Deno)", () => Promise.resolve(openReal()));
+testSandbox("Sandbox (Deno)", () => Promise.resolve(openRealSandbox()));
 testSandbox("Sandbox (simulated)", () => Promise.resolve(openSimulated()));
 
-for (const right of rights) {
-  Deno.test(`openSandbox() threads have no right to ${right}`, async () => {
-    await using subject = openReal();
-    const thread = new Talk(subject.sandbox.spawn("rights"));
-    const answer = await thread.ask({ type: "attempt", right });
-    assert.match(String(answer), /^Requires (\w+) access/);
-  });
-}
-
 Deno.test("openSandbox() tells of an entry file that is missing", async () => {
-  await using subject = openReal({ mainUrl: fixture("no_such_thread.ts") });
+  await using subject = openRealSandbox({
+    mainUrl: entryUrl("no_such_thread.ts"),
+  });
   const thread = subject.sandbox.spawn("missing");
   const failed = Promise.withResolvers<Error>();
   thread.onFailure(failed.resolve);
@@ -96,7 +64,7 @@ Deno.test("openSandbox() tells of an entry file that is missing", async () => {
 });
 
 Deno.test("openSandbox() tells a failure also to a late handler", async () => {
-  await using subject = openReal();
+  await using subject = openRealSandbox();
   const thread = subject.sandbox.spawn("dying");
   thread.post({ type: "throw", text: "early" });
   // A dead thread is not counted any more: ask another one until it is dead.
@@ -108,7 +76,7 @@ Deno.test("openSandbox() tells a failure also to a late handler", async () => {
 });
 
 Deno.test("openSandbox() takes the number of cores it is told", () => {
-  const mainUrl = fixture("echo_thread.ts");
+  const mainUrl = entryUrl("echo_entry.ts");
   assert.equal(openSandbox({ mainUrl, cores: 3 }).cores, 3);
   assert.equal(openSandbox({ mainUrl, cores: 0 }).cores, 1);
 });

@@ -14,6 +14,7 @@ Deno.test("without a daemon every command that needs one exits 6", async () => {
     ["status"],
     ["call", "hello", "greet", "{}"],
     ["seed", example("hello")],
+    ["inspect", "hello"],
     ["unseed", "hello"],
     ["recover", "--accept-loss"],
   ];

@@ -58,8 +58,8 @@ Deno.test("R13 pln seed refuses files that are no module", async () => {
     const half = hello.slice(0, hello.length / 2);
     await lab.refused(["seed", await write("half.wasm", half)], {
       code: 1,
-      says: /not valid WebAssembly/,
-      next: /truncated; build it again/,
+      says: /The module is malformed: /,
+      next: /build it again/,
     });
   });
 });
@@ -167,6 +167,15 @@ Deno.test("R05 pln seed refuses every bad name", async () => {
   });
 });
 
+const outOfRange: readonly (readonly [string, string, RegExp])[] = [
+  ["--memory", "1kB", /--memory takes 1\.0 MiB to 1\.0 GiB/],
+  ["--memory", "2GiB", /--memory takes 1\.0 MiB to 1\.0 GiB/],
+  ["--cpu", "2h", /--cpu takes 1ms to 1h/],
+  ["--isolation", "enclave", /enclave/],
+  ["--allow-host", "https://a.example/x", /"https:.* is no host to allow/],
+  ["--allow-host", "*", /"\*" is no host to allow/],
+];
+
 Deno.test("pln seed refuses malformed flags and says their form", async () => {
   await beside(async (lab) => {
     const seed = (...flags: string[]) => [
@@ -198,6 +207,16 @@ Deno.test("pln seed refuses malformed flags and says their form", async () => {
         says: /--timeout takes 1ms to 1h/,
         next: /--timeout 30s/,
       });
+    }
+    for (const text of ["64M", "much", "", "-1MiB"]) {
+      await lab.refused(seed("--memory", text), {
+        code: 2,
+        says: /--memory takes a size/,
+        next: /--memory 64MiB/,
+      });
+    }
+    for (const [flag = "", text = "", says = /./] of outOfRange) {
+      await lab.refused(seed(flag, text), { code: 2, says, next: /\S/ });
     }
     for (const words of [["--nope"], ["y", "z"], ["--config"]]) {
       await lab.refused(seed(...words), { code: 2, says: /./, next: /./ });

@@ -7,8 +7,18 @@ import { example, Lab } from "./lab.ts";
 import { lacks } from "./machine.ts";
 
 const verbs = [
-  ...["init", "up", "down", "restart", "status", "seed", "unseed", "call"],
-  ...["logs", "id", "set", "unset", "recover", "purge", "version"],
+  ...["init", "up", "down", "restart", "status", "seed", "inspect"],
+  ...[
+    "unseed",
+    "call",
+    "logs",
+    "id",
+    "set",
+    "unset",
+    "recover",
+    "purge",
+    "version",
+  ],
   ...["completion", "help", "config show"],
 ];
 
@@ -145,8 +155,11 @@ Deno.test("pln purge asks, keeps the identity, and strangers' files", async () =
   await Deno.writeTextFile(lab.path("letter.txt"), "mine");
   await lab.refused(["purge"], { code: 2, says: /asked/, next: /--yes/ });
   assert.ok((await Deno.stat(lab.path("journal"))).isDirectory);
+  assert.ok((await Deno.stat(lab.path("cache/modules"))).isDirectory);
   const purged = JSON.parse(await lab.must(["purge", "--yes", "--json"]));
   assert.ok(purged.removed.includes("journal"));
+  assert.ok(purged.removed.includes("cache"));
+  assert.equal(purged.others, 1, "the letter");
   assert.ok(purged.kept.includes("keys"));
   assert.equal(await lab.must(["id"]), id);
   await lab.must(["up", "-d"]);

@@ -46,3 +46,20 @@ export async function objectFile(lab: Lab, seed: string): Promise<string> {
   assert.ok(digest !== undefined, `seed ${seed} is published`);
   return lab.path(`store/${digest.slice(0, 2)}/${digest}`);
 }
+
+/** Where the cache keeps modules as threads run them. */
+export function preparedFiles(lab: Lab): readonly string[] {
+  const folder = lab.path("cache/modules");
+  return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+    .filter((path) => /[0-9a-f]{64}$/.test(path));
+}
+
+/** Whether a prepared module was written whole. */
+export function hasPrepared(lab: Lab): boolean {
+  try {
+    return preparedFiles(lab).length > 0;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return false;
+    throw cause;
+  }
+}

@@ -3,7 +3,13 @@
 // all other work goes on, and nothing that was acknowledged is lost.
 
 import assert from "node:assert/strict";
-import { flipByte, journalFile, objectFile } from "./disk_faults_lab.ts";
+import {
+  flipByte,
+  hasPrepared,
+  journalFile,
+  objectFile,
+  preparedFiles,
+} from "./disk_faults_lab.ts";
 import { example, Lab } from "./lab.ts";
 import { lacks, mountMemory, mountReadOnly } from "./machine.ts";
 
@@ -231,6 +237,7 @@ Deno.test("R14 S10 a damaged module is never run, and heals by its file", async 
   for (const [what, damage] of Object.entries(damages)) {
     await lab.must(["down"]);
     await damage(path);
+    await Deno.remove(lab.path("cache"), { recursive: true });
     await lab.must(["up", "-d"]);
     await lab.refused(greet("hello"), {
       code: 1,
@@ -246,4 +253,32 @@ Deno.test("R14 S10 a damaged module is never run, and heals by its file", async 
   }
   await lab.must(["restart"]);
   assert.equal(await lab.must(greet("hello")), greeting);
+});
+
+Deno.test("R14 a damaged module in the cache is prepared anew", async () => {
+  await using lab = await Lab.open();
+  await lab.must(["up", "-d"]);
+  await lab.must(["seed", example("hello")]);
+  await lab.until(() => Promise.resolve(hasPrepared(lab)));
+  const [path = ""] = preparedFiles(lab);
+  const good = await Deno.readFile(path);
+  const damages = {
+    "one byte": () => flipByte(path, 200),
+    "its end": () => Deno.truncate(path, good.length - 1),
+    "all of it": () => Deno.truncate(path, 0),
+    "another module": () => Deno.copyFile(example("upper"), path),
+    "the file": () => Deno.remove(path),
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    await lab.must(["down"]);
+    await damage();
+    await lab.must(["up", "-d"]);
+    assert.equal(await lab.must(greet("hello")), greeting, what);
+    await lab.until(async () => {
+      if (!hasPrepared(lab)) return false;
+      return (await Deno.readFile(path)).toHex() === good.toHex();
+    });
+    assert.deepEqual((await lab.client.status()).alarms, []);
+  }
+  await lab.must(["down"]);
 });

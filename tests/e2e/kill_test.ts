@@ -10,6 +10,8 @@ import { example, Lab } from "./lab.ts";
 const cycles = Number(Deno.env.get("PLN_KILL_CYCLES") ?? 8);
 const publishers = 4;
 const namesPerPublisher = 12;
+/** A cycle's kill comes after 0 to 15 answers, and up to 20 ms. */
+const answersPerCycle = 16;
 
 /** Acknowledged digest by name; undefined after an acknowledged unseed. */
 type Promises = Map<string, string | undefined>;
@@ -24,6 +26,10 @@ Deno.test(`S07 ${cycles} kills during publishes lose nothing`, async () => {
     const daemon = await lab.startDaemon();
     await verify(lab.client, { promised, unsure });
     const abort = new AbortController();
+    const enough = Promise.withResolvers<void>();
+    const wanted = cycle % answersPerCycle;
+    if (wanted === 0) enough.resolve();
+    let answers = 0;
     const running = Array.from(
       { length: publishers },
       (_, index) =>
@@ -33,9 +39,11 @@ Deno.test(`S07 ${cycles} kills during publishes lose nothing`, async () => {
           promised,
           unsure,
           signal: abort.signal,
+          onAnswer: () => ++answers === wanted && enough.resolve(),
         }),
     );
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
+    await enough.promise;
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
     await lab.kill(daemon);
     abort.abort();
     for (const count of await Promise.all(running)) acknowledged += count;
@@ -56,12 +64,13 @@ type Publisher = {
   readonly promised: Promises;
   readonly unsure: Map<string, Set<string | undefined>>;
   readonly signal: AbortSignal;
+  readonly onAnswer: () => void;
 };
 
 /** Publishes and unpublishes until the daemon is gone; counts answers. */
 async function publish(
   client: ControlClient,
-  { index, module, promised, unsure, signal }: Publisher,
+  { index, module, promised, unsure, signal, onAnswer }: Publisher,
 ): Promise<number> {
   for (let round = 0; !signal.aborted; round++) {
     const name = `s${index}-${round % namesPerPublisher}`;
@@ -78,6 +87,7 @@ async function publish(
     }
     unsure.delete(name);
     promised.set(name, digest);
+    onAnswer();
   }
   return namesPerPublisher;
 }

@@ -47,6 +47,7 @@ const roles: readonly Role[] = [
     role: "a read verb has the socket",
     lines: [
       ["status"],
+      ["inspect", "hello"],
       ["call", "hello", "greet"],
       ["unseed", "hello"],
       ["recover", "--accept-loss"],
@@ -58,6 +59,8 @@ const roles: readonly Role[] = [
     lines: [
       ["seed", module],
       ["seed", "--config", "k=v", "--timeout", "1s", module, "name"],
+      ["seed", "--memory", "1MiB", "--cpu", "1s", module],
+      ["seed", "--isolation", "fresh", "--allow-host", "a.b", module],
       ["seed", "--", module],
     ],
     rights: [...socket, "readModule"],

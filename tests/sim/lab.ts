@@ -1,6 +1,6 @@
-// What simulator scenarios share: scenarios replayed over many seed numbers, a
-// ledger of what was acknowledged, and threads in which a guest can loop. A
-// failing run names its seed, which brings it back alone.
+// What simulator scenarios share: scenarios replayed over many seed numbers and
+// a ledger of what was acknowledged. A failing run names its seed, which brings
+// it back alone.
 
 import assert from "node:assert/strict";
 import { openSigner } from "../../src/adapters/signer.ts";
@@ -13,15 +13,11 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import type { Node } from "../../src/node.ts";
-import { Claims } from "../../src/seeds/claims.ts";
-import type { ToThread } from "../../src/seeds/messages.ts";
-import { serveSeedThread } from "../../src/seeds/mod.ts";
 import {
   openSimNode,
   replay,
   type SimMachine,
   type SimProcess,
-  type ThreadProgram,
   type World,
 } from "../../src/sim/mod.ts";
 import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
@@ -223,43 +219,3 @@ export async function storedObjects(
   }
   return names.sort();
 }
-
-/**
- * The production thread, in which a guest called by "spin" never returns: it
- * holds its claim, and nothing leaves the thread any more. A real loop would
- * stop the simulator too.
- */
-export const spinningThread: ThreadProgram = (scope) => {
-  let claims: Claims | undefined;
-  let isSpinning = false;
-  serveSeedThread({
-    nowMs: () => scope.nowMs(),
-    wallMs: () => scope.wallMs(),
-    fillRandom: (bytes) => scope.fillRandom(bytes),
-    post: (message, transfer) => {
-      if (!isSpinning) scope.post(message, transfer);
-    },
-    after: (delayMs, run) =>
-      scope.after(delayMs, () => {
-        if (!isSpinning) run();
-      }),
-    onMessage: (handle) =>
-      scope.onMessage((message) => {
-        if (isSpinning) return;
-        const batch = message as readonly ToThread[];
-        for (const [tag, buffer] of batch) {
-          if (tag === "open") claims = new Claims(buffer);
-        }
-        const at = batch.findIndex(([tag, , , fn]) =>
-          tag === "call" && fn === "spin"
-        );
-        if (at < 0) return handle(batch);
-        handle(batch.slice(0, at));
-        const id = batch[at]?.[1];
-        assert.ok(claims !== undefined && typeof id === "number");
-        if (!claims.claim(id)) return handle(batch.slice(at + 1));
-        claims.enter(id);
-        isSpinning = true;
-      }),
-  });
-};

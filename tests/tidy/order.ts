@@ -30,10 +30,16 @@ export const ORDER: ReadonlyMap<string, Place> = table([
   ],
   ["blobs", "src/blobs/mod.ts", ["kernel", "ports", "transport"]],
   ["placement", "src/placement/mod.ts", ["kernel", "ports"]],
+  ["wasm", "src/wasm/mod.ts", ["kernel"]],
+  ["guest", "src/guest/mod.ts", ["kernel", "ports", "wasm"]],
+  ["egress", "src/egress/mod.ts", ["kernel", "ports"]],
   [
     "seeds",
     "src/seeds/mod.ts",
-    ["kernel", "ports", "identity", "transport", "blobs", "placement"],
+    [
+      ...["kernel", "ports", "identity", "transport", "blobs", "placement"],
+      ...["guest", "egress"],
+    ],
   ],
   [
     "services",
@@ -54,8 +60,8 @@ export const ORDER: ReadonlyMap<string, Place> = table([
     "src/node.ts",
     [
       ...["kernel", "ports", "identity", "transport", "mesh", "state"],
-      ...["gossip", "blobs", "placement", "seeds", "services", "sites"],
-      ...["config", "version"],
+      ...["gossip", "blobs", "placement", "egress", "seeds", "services"],
+      ...["sites", "config", "version"],
     ],
   ],
   [
@@ -71,9 +77,9 @@ export const ORDER: ReadonlyMap<string, Place> = table([
   [
     "sim",
     "src/sim/mod.ts",
-    ["kernel", "ports", "config", "node", "seeds", "state"],
+    ["kernel", "ports", "config", "node", "guest", "seeds", "state"],
   ],
-  ["main", "main.ts", ["cli", "adapters", "seeds", "kernel", "ports"]],
+  ["main", "main.ts", ["cli", "adapters", "guest", "kernel", "ports"]],
 ]);
 
 /** Each npm package's one importing place; "node:" stands for `node:*`. */

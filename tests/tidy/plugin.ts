@@ -11,6 +11,7 @@ import { packages } from "./packages.ts";
 import { parameters } from "./parameters.ts";
 import { size } from "./size.ts";
 import { noDefaultExport, noEnum, noNull } from "./syntax.ts";
+import { workers } from "./workers.ts";
 
 const plugin: Deno.lint.Plugin = {
   name: "tidy",
@@ -26,6 +27,7 @@ const plugin: Deno.lint.Plugin = {
     packages,
     parameters,
     size,
+    workers,
   },
 };
 

@@ -24,10 +24,16 @@ Deno.test("completion proposes flags, and values of those that have some", async
   assert.deepEqual(await propose("up", "--de"), ["--detach"]);
   assert.deepEqual(await propose("up", "--log-level", "w"), ["warn"]);
   assert.ok((await propose("status", "--")).includes("--wide"));
+  assert.deepEqual(await propose("seed", "--al"), ["--allow-host"]);
+  assert.deepEqual(await propose("seed", "--isolation", "re"), [
+    "restore",
+    "reuse",
+  ]);
 });
 
 Deno.test("completion proposes seeds, keys and shells by position", async () => {
   assert.deepEqual(await propose("unseed", "h"), ["hello"]);
+  assert.deepEqual(await propose("inspect", "h"), ["hello"]);
   assert.deepEqual(await propose("call", "l"), ["loops"]);
   assert.deepEqual(await propose("set", "s"), ["static-http"]);
   assert.deepEqual(await propose("completion", "f"), ["fish"]);

@@ -249,6 +249,7 @@ Deno.test("pln config show prints the file, or each setting's origin", async () 
 
 const data = [
   ...["journal/00000001.log", `store/ab/${"ab".repeat(32)}`],
+  `cache/modules/${"cd".repeat(32)}`,
   ...["pln.log", "pln.log.1"],
   ...["pln.err", "pln.err.12"],
 ];
@@ -272,7 +273,7 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
   assert.equal(ran.code, 0, ran.err);
   assert.equal(
     ran.out,
-    "Removed journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
+    "Removed cache, journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
       "Kept certs, config.yaml, keys, peers.json and 1 other entry\n",
   );
   assert.deepEqual(
@@ -296,12 +297,13 @@ Deno.test("pln purge spares strangers' files inside the node's folders", async (
   const foreign = [
     ...["keys/mine.pem", "certs/ca.pem", "journal/diary.log"],
     ...["store/photos.jpg", "store/ab/x.jpg", `store/cd/${"ab".repeat(32)}`],
-    ...["cache/x", "keys/root.pem.bak", "journal/00000002.log/x"],
+    ...["cache/x", "cache/modules/x", "keys/root.pem.bak"],
+    "journal/00000002.log/x",
   ];
   for (const path of foreign) await world.disk().writeAtomic(path, utf8("x"));
   const ran = await world.run("purge", "--yes", "--include-keys");
   assert.equal(ran.code, 0, ran.err);
-  assert.match(ran.out, /^Removed certs, .*\nKept 10 other entries\n$/);
+  assert.match(ran.out, /^Removed cache, certs, .*\nKept 11 other entries\n$/);
   for (const path of foreign) {
     assert.equal(await textOf(world, path), "x", path);
   }

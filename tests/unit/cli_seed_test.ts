@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, utf8 } from "../../src/kernel/mod.ts";
-import type { SeedRequest } from "../../src/control/mod.ts";
+import type { SeedRequest, SeedTerms } from "../../src/control/mod.ts";
 import { CliWorld, sampleDigest, type WorldFile } from "./cli_world.ts";
 
 const moduleBytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
@@ -55,6 +55,159 @@ Deno.test("pln seed passes name, configuration and timeout on", async () => {
     config: { a: "1", b: "x=y" },
     timeoutMs: 90_000,
   });
+});
+
+Deno.test("pln seed passes limits, isolation and hosts on", async () => {
+  const { world, sent } = seedWorld();
+  const ran = await world.run(
+    ...["seed", "hello.wasm", "--memory", "128MiB", "--cpu", "2s"],
+    ...["--isolation", "fresh", "--allow-host", "b.example"],
+    ...["--allow-host", "*.A.example:8443"],
+  );
+  assert.equal(ran.code, 0, ran.err);
+  assert.deepEqual(sent[0]?.request, {
+    config: {},
+    memoryBytes: 128 * 1024 * 1024,
+    cpuMs: 2_000,
+    isolation: "fresh",
+    allowHosts: ["b.example", "*.A.example:8443"],
+  });
+});
+
+const sizes: Readonly<Record<string, number>> = {
+  "1048576": 1_048_576,
+  "1048576B": 1_048_576,
+  "2048KiB": 2_097_152,
+  "64mib": 67_108_864,
+  "64 MiB": 67_108_864,
+  "1.5MiB": 1_572_864,
+  "1GIB": 1_073_741_824,
+  "1049kB": 1_049_000,
+  "64MB": 64_000_000,
+  "1gb": 1_000_000_000,
+};
+
+Deno.test("pln seed --memory takes sizes in each unit, exactly", async () => {
+  const { world, sent } = seedWorld();
+  for (const [text, memoryBytes] of Object.entries(sizes)) {
+    const ran = await world.run("seed", "hello.wasm", "--memory", text);
+    assert.equal(ran.code, 0, ran.err);
+    assert.equal(sent.at(-1)?.request.memoryBytes, memoryBytes, text);
+  }
+});
+
+Deno.test("pln seed --memory refuses what is no size within its range", async () => {
+  const { world, sent } = seedWorld();
+  const refused = async (text: string, says: RegExp) => {
+    const ran = await world.run("seed", "hello.wasm", "--memory", text);
+    assert.match(ran.err, says);
+    assert.match(ran.err, /^[^\n]+\n {2}\S[^\n]* --memory 64MiB/, "and a hint");
+    assert.equal(ran.code, 2, text);
+  };
+  const noSizes = [
+    ...["", "MiB", "64M", "64Mi", "64 megabytes", "-64MiB", "+64MiB", "6 4MiB"],
+    ...["64MiB ", "64  MiB", "0x40MiB", "1e6", ".5MiB", "64MiBs", "٦٤MiB"],
+    ...["9".repeat(400), "NaN", "Infinity", "64TiB"],
+  ];
+  for (const text of noSizes) {
+    await refused(text, /--memory takes a size, not "/);
+  }
+  for (
+    const text of ["0", "1MB", "1023KiB", "1025MiB", "2GiB", "9".repeat(12)]
+  ) {
+    await refused(text, /--memory takes 1\.0 MiB to 1\.0 GiB, not "/);
+  }
+  await refused("1.0000001MiB", /--memory takes a size/);
+  await refused("1.3MiB", /"1\.3MiB" is no whole number of bytes/);
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("pln seed --cpu refuses what is no duration within its range", async () => {
+  const { world, sent } = seedWorld();
+  for (const cpu of ["0s", "2h", "0.1ms"]) {
+    const ran = await world.run("seed", "hello.wasm", "--cpu", cpu);
+    assert.match(ran.err, /--cpu takes 1ms to 1h\n {2}Such as --cpu 30s/);
+    assert.equal(ran.code, 2, cpu);
+  }
+  for (const cpu of ["soon", "5", ""]) {
+    const ran = await world.run("seed", "hello.wasm", "--cpu", cpu);
+    assert.equal(ran.code, 2, cpu);
+    assert.match(ran.err, /is no duration\n {2}Write it as/);
+  }
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("pln seed --isolation knows three modes", async () => {
+  const { world, sent } = seedWorld();
+  const seed = (...words: string[]) =>
+    world.run("seed", "hello.wasm", "--isolation", ...words);
+  for (const mode of ["restore", "fresh", "reuse"]) {
+    assert.equal((await seed(mode)).code, 0);
+    assert.equal(sent.at(-1)?.request.isolation, mode);
+  }
+  sent.length = 0;
+  const near = await seed("frehs");
+  assert.match(near.err, /frehs[^\n]*\n {2}.*fresh/);
+  for (const mode of ["frehs", "Fresh", "", "none"]) {
+    assert.equal((await seed(mode)).code, 2, mode);
+  }
+  assert.deepEqual(sent, []);
+});
+
+const defaultTerms: SeedTerms = {
+  limits: { timeoutMs: 30_000, memoryBytes: 67_108_864, cpuMs: 10_000 },
+  isolation: { asked: "restore", inEffect: "restore" },
+  allowHosts: [],
+};
+
+/** What `pln seed` prints below its first line when a daemon answers so. */
+async function linesOf(
+  terms: Partial<SeedTerms>,
+): Promise<readonly string[]> {
+  const { world } = seedWorld();
+  world.serve({
+    publishSeed: (name) =>
+      Promise.resolve({
+        name,
+        digest: sampleDigest,
+        sizeBytes: 8,
+        functions: ["greet"],
+        ...defaultTerms,
+        ...terms,
+      }),
+  });
+  const { out } = await world.run("seed", "hello.wasm");
+  assert.ok(out.startsWith("hello  greet  sha256:d5d5d5d5d5d5  8 B\n"), out);
+  return out.split("\n").slice(1, -1);
+}
+
+Deno.test("pln seed shows only what differs from the defaults", async () => {
+  assert.deepEqual(await linesOf({}), []);
+  assert.deepEqual(
+    await linesOf({
+      limits: { timeoutMs: 90_000, memoryBytes: 134_217_728, cpuMs: 500 },
+      isolation: { asked: "reuse", inEffect: "reuse" },
+      allowHosts: ["*.a.example", "b.example"],
+    }),
+    [
+      "timeout 1m 30s; cpu 500ms; memory 128 MiB; isolation reuse; " +
+      "may reach *.a.example, b.example",
+    ],
+  );
+  const { limits } = defaultTerms;
+  assert.deepEqual(await linesOf({ limits: { ...limits, cpuMs: 60_000 } }), [
+    "cpu 1m",
+  ]);
+});
+
+Deno.test("pln seed says when another isolation is in effect, and why", async () => {
+  const reason = "it changes\ttables at run time";
+  assert.deepEqual(
+    await linesOf({
+      isolation: { asked: "restore", inEffect: "fresh", reason },
+    }),
+    ["isolation fresh, not restore: it changes\ufffdtables at run time"],
+  );
 });
 
 Deno.test("pln seed reads standard input, which needs a name", async () => {

@@ -30,6 +30,7 @@ const commands = {
   "status_nodes": ["status", "nodes"],
   "status_seeds": ["status", "seeds"],
   "seed": ["seed", "hello.wasm"],
+  "inspect": ["inspect", "hello"],
   "unseed": ["unseed", "hello"],
   "call": ["call", "hello", "greet", "hi"],
   "id": ["id"],
@@ -61,6 +62,13 @@ for (const words of [[], ["--wide"], ["nodes"], ["seeds", "--wide"]]) {
     await matches(`${name}.txt`, ran.out);
   });
 }
+
+Deno.test("pln inspect reads well", async () => {
+  const ran = await servedWorld().run("inspect", "hello");
+  assert.equal(ran.code, 0, ran.err);
+  assert.ok(!ran.out.includes("\u001b"), "no escape sequences");
+  await matches("inspect.txt", ran.out);
+});
 
 Deno.test("pln status is bold on a terminal, and not with NO_COLOR", async () => {
   const world = servedWorld();

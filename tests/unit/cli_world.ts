@@ -6,6 +6,7 @@ import { type Launch, type Launched, runCli } from "../../src/cli/mod.ts";
 import {
   type ControlHandlers,
   ControlServer,
+  type SeedDetails,
   type StatusReport,
 } from "../../src/control/mod.ts";
 import {
@@ -141,6 +142,10 @@ export class CliWorld {
       clock: openClock(),
       disk: this.disk(),
       log: silentLog,
+      outbound: {
+        resolve: () => Promise.reject(new Error("No seed runs here")),
+        request: () => Promise.reject(new Error("No seed runs here")),
+      },
       random: openSimRandom(8),
       signer: openSigner(),
       web: this.#web(),
@@ -314,6 +319,7 @@ export const sampleStatus: StatusReport = {
     state: "ready",
     calls: 1204,
     errors: 3,
+    errorsByReason: { trap: 1, timeout: 2 },
     running: 1,
     p50Ms: 0.21,
     p99Ms: 14.2,
@@ -325,14 +331,48 @@ export const sampleStatus: StatusReport = {
     publishedMs: 1_789_999_500_000,
     timeoutMs: 1_000,
     state: "refused",
-    reason: "Its calls cost \u001b[31m2 threads",
+    reason: "Its module is \u001b[31mdamaged",
     calls: 0,
     errors: 0,
     running: 0,
   }],
   state: { generation: 1, sequence: 12, entries: 5, journalBytes: 4096 },
-  threads: { running: 1, abandoned: 0 },
+  threads: { running: 1, lost: 0 },
   listeners: { "static-http": 8080 },
+};
+
+/** Asked to be put back, called, and failed in two ways. */
+export const sampleDetails: SeedDetails = {
+  version: 1,
+  type: "seed",
+  name: "hello",
+  owner: samplePeer,
+  digest: sampleDigest,
+  sizeBytes: 2_202_009,
+  publishedMs: 1_789_999_000_000,
+  state: "ready",
+  functions: ["greet", "hello"],
+  configKeys: ["greeting", "next"],
+  limits: { timeoutMs: 90_000, memoryBytes: 134_217_728, cpuMs: 10_000 },
+  isolation: {
+    asked: "restore",
+    inEffect: "fresh",
+    reason: "it changes \u001b[31mtables at run time",
+  },
+  allowHosts: ["*.example.org", "10.0.0.7"],
+  calls: 1204,
+  errors: 3,
+  errorsByReason: { trap: 1, timeout: 2 },
+  running: 1,
+  p50Ms: 0.21,
+  p99Ms: 14.2,
+  usage: {
+    threads: 1,
+    instances: 4,
+    memoryBytes: 4_718_592,
+    peakBytes: 1_310_720,
+    cpuMs: 12_345,
+  },
 };
 
 export const sampleDaemon: ControlHandlers = {
@@ -344,7 +384,11 @@ export const sampleDaemon: ControlHandlers = {
       digest: sampleDigest,
       sizeBytes: module.length,
       functions: ["greet"],
+      limits: { timeoutMs: 30_000, memoryBytes: 67_108_864, cpuMs: 10_000 },
+      isolation: { asked: "restore", inEffect: "restore" },
+      allowHosts: [],
     }),
+  inspectSeed: (name) => Promise.resolve({ ...sampleDetails, name }),
   unpublishSeed: () => Promise.resolve(),
   call: (_target, input) => Promise.resolve(input),
   reload: () =>

@@ -18,9 +18,9 @@ import {
   utf8,
 } from "../../src/kernel/mod.ts";
 import { DiskError } from "../../src/ports/mod.ts";
-import { SaturatedError, SeedError } from "../../src/seeds/mod.ts";
+import { SaturatedError, SeedError } from "../../src/guest/errors.ts";
 import { version } from "../../src/version.ts";
-import { sampleStatus } from "./cli_world.ts";
+import { sampleDetails, sampleStatus } from "./cli_world.ts";
 import { controlTest } from "./control_lab.ts";
 
 controlTest("ControlClient returns what the daemon answers", {
@@ -40,7 +40,14 @@ controlTest("ControlClient returns what the daemon answers", {
   assert.equal(client.daemonVersion, undefined);
   assert.deepEqual(await client.status(), sampleStatus);
   assert.equal(client.daemonVersion, version);
-  const request = { config: { "k=&?#%": "v\n\u00fc" }, timeoutMs: 7 };
+  const request = {
+    config: { "k=&?#%": "v\n\u00fc" },
+    timeoutMs: 7,
+    memoryBytes: 8,
+    cpuMs: 9,
+    isolation: "reuse",
+    allowHosts: ["*.example", "[::1]"],
+  } as const;
   assert.deepEqual(await client.publishSeed("a", utf8("mod"), request), {
     name: "a",
     digest: JSON.stringify(request),
@@ -48,6 +55,10 @@ controlTest("ControlClient returns what the daemon answers", {
     functions: ["f"],
     replaces: "old",
   });
+  assert.deepEqual(
+    await client.inspectSeed("a b/ü%"),
+    { ...sampleDetails, name: "a b/ü%" },
+  );
   const target = { seed: "a b/ü%", function: "\0?#&" };
   const output = await client.call(target, new Uint8Array([1, 2]), {
     timeoutMs: 5,
@@ -118,6 +129,7 @@ for (const [index, failure] of failures.entries()) {
     }
     for (const name of ["..", ".", "\ud800"]) {
       await assert.rejects(client.unpublishSeed(name), InputError);
+      await assert.rejects(client.inspectSeed(name), InputError);
       const request = client.publishSeed(name, utf8(""), { config: {} });
       await assert.rejects(request, InputError);
     }
@@ -190,6 +202,35 @@ controlTest(
   { handle: () => Promise.resolve(Response.json({ ...sampleStatus, new: 1 })) },
   async ({ client }) => {
     assert.equal((await client.status()).node.name, "ann");
+  },
+);
+
+controlTest(
+  "S17: ControlClient reads what a daemon of 0.1 answers",
+  {
+    handle: (request) =>
+      Promise.resolve(Response.json(
+        request.method === "PUT"
+          ? { name: "a", digest: "d", sizeBytes: 1, functions: ["f"] }
+          : { ...sampleStatus, threads: { running: 2, abandoned: 1 } },
+      )),
+  },
+  async ({ client }) => {
+    const made = await client.publishSeed("a", utf8("m"), { config: {} });
+    assert.deepEqual([made.limits, made.isolation], [undefined, undefined]);
+    const { threads } = await client.status();
+    assert.deepEqual(threads, { running: 2, lost: 0 });
+  },
+);
+
+controlTest(
+  "ControlClient takes an answer about something else for a fault",
+  {
+    handle: () =>
+      Promise.resolve(Response.json({ ...sampleDetails, type: "orchard" })),
+  },
+  async ({ client }) => {
+    await assert.rejects(client.inspectSeed("a"), /makes no sense/);
   },
 );
 

@@ -11,7 +11,7 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { version } from "../../src/version.ts";
-import { sampleStatus } from "./cli_world.ts";
+import { sampleDetails, sampleStatus } from "./cli_world.ts";
 import { type ControlLab, controlTest, reportOf } from "./control_lab.ts";
 
 type Refused = {
@@ -57,6 +57,10 @@ function noting() {
       await note({ name, bytes: module.length, spec });
       return { name, digest: "d", sizeBytes: module.length, functions: [] };
     },
+    inspectSeed: async (name: string) => {
+      await note({ inspect: name });
+      return { ...sampleDetails, name };
+    },
     unpublishSeed: note,
     call: async (
       target: { seed: string; function: string },
@@ -89,10 +93,20 @@ function noting() {
       const status = await ask("/v1/status");
       assert.deepEqual(await status.json(), structuredClone(sampleStatus));
       assert.equal(status.headers.get(versionHeader), version);
-      const spec = encodeURIComponent('{"config":{"a":"b"},"timeoutMs":5}');
+      const terms = {
+        config: { a: "b" },
+        timeoutMs: 5,
+        memoryBytes: 6,
+        cpuMs: 7,
+        isolation: "fresh",
+        allowHosts: ["a.example"],
+      };
+      const spec = encodeURIComponent(JSON.stringify(terms));
       const body = utf8("module");
       const put = { method: "PUT", body };
       assert.equal((await ask(`/v1/seeds/a?spec=${spec}`, put)).status, 200);
+      const details = await ask("/v1/seeds/a");
+      assert.deepEqual(await details.json(), { ...sampleDetails, name: "a" });
       assert.equal(
         (await ask("/v1/seeds/a", { method: "DELETE" })).status,
         200,
@@ -107,7 +121,8 @@ function noting() {
         assert.equal(answer.status, 200, path);
       }
       assert.deepEqual(handlers.seen, [
-        { name: "a", bytes: 6, spec: { config: { a: "b" }, timeoutMs: 5 } },
+        { name: "a", bytes: 6, spec: terms },
+        { inspect: "a" },
         "a",
         { seed: "a", function: "b", input: "in", timeoutMs: 9 },
         "reload",
@@ -141,6 +156,7 @@ function noting() {
         ["POST", "/v1//shutdown"],
         ["POST", "/v1/SHUTDOWN"],
         ["POST", "/v1/seeds/a"],
+        ["GET", "/v1/seeds"],
         ["PUT", "/v1/seeds"],
         ["DELETE", "/v1/seeds"],
         ["GET", "/v1/calls/a/b"],
@@ -168,6 +184,7 @@ function noting() {
         ["DELETE", "/v1/seeds/%zz", /URL-encoded/],
         ["DELETE", "/v1/seeds/%ff", /URL-encoded/],
         ["DELETE", "/v1/seeds/a/b", /names one seed/],
+        ["GET", "/v1/seeds/a/b", /names one seed/],
         ["PUT", "/v1/seeds/a/b", /names one seed/],
         ["POST", "/v1/calls/a", /a seed and a function/],
         ["POST", "/v1/calls/", /a seed and a function/],
@@ -233,6 +250,13 @@ function noting() {
         ['{"config":{},"timeoutMs":1.5}', /"timeoutMs"/],
         ['{"config":{},"timeoutMs":"5"}', /"timeoutMs"/],
         ['{"config":{},"timeoutMs":1e400}', /"timeoutMs"/],
+        ['{"config":{},"memoryBytes":-1}', /"memoryBytes"/],
+        ['{"config":{},"memoryBytes":"64MiB"}', /"memoryBytes"/],
+        ['{"config":{},"cpuMs":0.5}', /"cpuMs"/],
+        ['{"config":{},"isolation":"enclave"}', /"isolation"/],
+        ['{"config":{},"isolation":["fresh"]}', /"isolation"/],
+        ['{"config":{},"allowHosts":"a.example"}', /"allowHosts"/],
+        ['{"config":{},"allowHosts":[1]}', /"allowHosts\.0"/],
         ['{"config":{},"other":1}', /"other"/],
       ];
       for (const [spec, message] of specs) {

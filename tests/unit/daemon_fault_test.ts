@@ -260,6 +260,7 @@ daemonTest(
     const digest = await withSeed(lab);
     const path = `store/${digest.slice(0, 2)}/${digest as Digest}`;
     lab.machine.disk.corrupt(path, 100);
+    await lab.machine.disk.mount().remove("cache");
     const daemon = await startDaemon(lab);
     await assert.rejects(daemon.call("a", "tag"), (error: PlnError) => {
       assert.match(error.message, /in the store is damaged/);
@@ -269,6 +270,13 @@ daemonTest(
     const [seed] = (await daemon.status()).seeds;
     assert.equal(seed?.state, "refused");
     assert.match(seed?.reason ?? "", /damaged/);
+    const details = await daemon.client.inspectSeed("a");
+    assert.deepEqual([details.state, details.functions], [
+      "refused",
+      undefined,
+    ]);
+    assert.match(details.reason ?? "", /in the store is damaged/);
+    assert.equal(details.isolation.inEffect, undefined);
     await publish(daemon, "a", 1);
     assert.equal(await daemon.call("a", "tag"), sampleTag(1));
     const [healed] = (await daemon.status()).seeds;
@@ -310,10 +318,45 @@ daemonTest(
 daemonTest("R14: runDaemon() tells of a module that is gone", async (lab) => {
   await withSeed(lab);
   await lab.machine.disk.mount().remove("store");
+  await lab.machine.disk.mount().remove("cache");
   const daemon = await startDaemon(lab);
   await assert.rejects(daemon.call("a", "tag"), /is not in the store/);
   const [seed] = (await daemon.status()).seeds;
   assert.equal(seed?.state, "refused");
+  await stopDaemon(daemon);
+});
+
+daemonTest(
+  "R14: runDaemon() tells of a module that is gone while its copy runs",
+  async (lab) => {
+    await withSeed(lab);
+    await lab.machine.disk.mount().remove("store");
+    const daemon = await startDaemon(lab);
+    await daemon.process.clock.sleep(1_000, never);
+    const alarms = alarmsOf(await daemon.status());
+    assert.match(alarms.join(), /^Seed "a": .* is missing or damaged$/);
+    assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+    await stopDaemon(daemon);
+  },
+);
+
+daemonTest("S07: runDaemon() tells of threads that were lost", async (lab) => {
+  await withSeed(lab);
+  const daemon = await startDaemon(lab);
+  assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+  const { sandbox } = daemon.process;
+  for (const round of [1, 2]) {
+    const [thread] = sandbox.threads();
+    assert.ok(thread !== undefined);
+    sandbox.crash(thread);
+    await daemon.process.clock.sleep(10, never);
+    assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+    const status = await daemon.status();
+    assert.equal(status.threads.lost, round);
+    const [alarm] = status.alarms;
+    assert.match(alarm?.message ?? "", /^[12] seed threads? (was|were) lost/);
+    assert.match(alarm?.hint ?? "", /pln logs/);
+  }
   await stopDaemon(daemon);
 });
 

@@ -11,6 +11,7 @@ import {
   ReportedError,
   UnreachableError,
 } from "../../src/kernel/mod.ts";
+import type { SeedRequest } from "../../src/control/mod.ts";
 import { openSimWeb } from "../../src/sim/mod.ts";
 import { version } from "../../src/version.ts";
 import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
@@ -47,6 +48,13 @@ daemonTest("runDaemon() publishes, calls and unpublishes", async (lab) => {
   const config = { next: "b" };
   const made = await client.publishSeed("a", sampleModule(1), { config });
   assert.equal(made.replaces, undefined);
+  assert.deepEqual(made.limits, {
+    timeoutMs: 30_000,
+    memoryBytes: 67_108_864,
+    cpuMs: 10_000,
+  });
+  assert.deepEqual(made.isolation, { asked: "restore", inEffect: "restore" });
+  assert.deepEqual(made.allowHosts, []);
   assert.ok(made.functions.includes("tag"));
   assert.equal(await daemon.call("a", "tag"), sampleTag(1));
   assert.equal(await daemon.call("a", "config"), "b");
@@ -85,6 +93,27 @@ daemonTest("R05: runDaemon() publishes under no bad name", async (lab) => {
       /timeout is from 1ms/,
     );
   }
+  const refused: readonly (readonly [Partial<SeedRequest>, RegExp])[] = [
+    [{ memoryBytes: limits.guestMemoryBytesMin - 1 }, /from 1MiB to 1GiB/],
+    [{ memoryBytes: limits.guestMemoryBytesMax + 1 }, /from 1MiB to 1GiB/],
+    [{ cpuMs: 0 }, /from 1ms to 1h/],
+    [{ cpuMs: limits.callTimeoutMsMax + 1 }, /from 1ms to 1h/],
+    [{ allowHosts: ["*"] }, /"\*" is no host to allow/],
+    [{ allowHosts: ["a.example:0"] }, /"a\.example:0" is no host to allow/],
+    [{ allowHosts: ["https://a.example"] }, /it has a scheme/],
+    [{ allowHosts: manyHosts }, /16 hosts, not 17/],
+  ];
+  for (const [options, message] of refused) {
+    const made = client.publishSeed("a", sampleModule(), {
+      config: {},
+      ...options,
+    });
+    await assert.rejects(made, (error: PlnError) => {
+      assert.match(error.message, message);
+      assert.ok(error.hint !== undefined, "and says what to type");
+      return true;
+    });
+  }
   const config = { key: "x".repeat(limits.seedConfigBytesMax) };
   await assert.rejects(
     client.publishSeed("a", sampleModule(), { config }),
@@ -94,6 +123,109 @@ daemonTest("R05: runDaemon() publishes under no bad name", async (lab) => {
   await client.shutdown();
   await daemon.ended;
 });
+
+const manyHosts = Array.from({ length: 17 }, (_, at) => `h${at}.example`);
+
+daemonTest(
+  "runDaemon() shows all of a seed to who inspects it",
+  async (lab) => {
+    const { client, ...daemon } = await startDaemon(lab);
+    await client.publishSeed("a", sampleModule(1), {
+      config: { next: "secret", greeting: "secret" },
+      timeoutMs: 60_000,
+      memoryBytes: 1_048_576,
+      cpuMs: 50,
+      isolation: "fresh",
+      allowHosts: ["B.example", "*.a.example:8443", "b.example"],
+    });
+    const { publishedMs, digest, owner, functions, usage, ...before } =
+      await client.inspectSeed("a");
+    const status = await client.status();
+    const [seed] = status.seeds;
+    assert.deepEqual(
+      [publishedMs, digest, owner],
+      [seed?.publishedMs, seed?.digest, status.node.peer],
+    );
+    assert.ok(functions?.includes("tag"));
+    assert.deepEqual([usage.threads, usage.cpuMs], [1, 0]);
+    assert.deepEqual(before, {
+      version: 1,
+      type: "seed",
+      name: "a",
+      state: "ready",
+      sizeBytes: sampleModule(1).length,
+      configKeys: ["greeting", "next"],
+      limits: { timeoutMs: 60_000, memoryBytes: 1_048_576, cpuMs: 50 },
+      isolation: { asked: "fresh", inEffect: "fresh" },
+      allowHosts: ["*.a.example:8443", "b.example"],
+      calls: 0,
+      errors: 0,
+      errorsByReason: {},
+      running: 0,
+    });
+    assert.equal(await daemon.call("a", "tag"), sampleTag(1));
+    await assert.rejects(daemon.call("a", "trap"), ReportedError);
+    await assert.rejects(daemon.call("a", "spin"), /50 ms of processor time/);
+    await assert.rejects(daemon.call("a", "nothing"), ReportedError);
+    const after = await client.inspectSeed("a");
+    assert.deepEqual([after.calls, after.errors, after.running], [4, 3, 0]);
+    assert.deepEqual(after.errorsByReason, {
+      "trap": 1,
+      "timeout": 1,
+      "no-function": 1,
+    });
+    assert.ok(after.p50Ms !== undefined && after.p99Ms !== undefined);
+    assert.ok(after.usage.cpuMs >= 50, `${after.usage.cpuMs} ms`);
+    assert.ok(after.usage.peakBytes >= 65_536, `${after.usage.peakBytes}`);
+    await client.shutdown();
+    await daemon.ended;
+  },
+);
+
+daemonTest("runDaemon() inspects a seed after a restart", async (lab) => {
+  const first = await startDaemon(lab);
+  await first.client.publishSeed("a", sampleModule(1), {
+    config: {},
+    isolation: "reuse",
+    allowHosts: ["a.example"],
+  });
+  const before = await first.client.inspectSeed("a");
+  await stopDaemon(first);
+  const second = await startDaemon(lab);
+  assert.equal((await second.status()).threads.running, 0, "nothing is loaded");
+  const after = await second.client.inspectSeed("a");
+  assert.deepEqual({ ...after, usage: before.usage }, before);
+  assert.equal(after.isolation.asked, "reuse");
+  await stopDaemon(second);
+});
+
+daemonTest(
+  "runDaemon() says which seed a name may mean that means none",
+  async (lab) => {
+    const { client, ...daemon } = await startDaemon(lab);
+    for (const name of ["hello", "shout"]) {
+      await client.publishSeed(name, sampleModule(), { config: {} });
+    }
+    const hints = {
+      "helo": 'Did you mean "hello"?',
+      "shuot": 'Did you mean "shout"?',
+      "orchard": 'See "pln status seeds"',
+      "\0": 'See "pln status seeds"',
+    };
+    for (const [name, hint] of Object.entries(hints)) {
+      const asked = [client.inspectSeed(name), client.unpublishSeed(name)];
+      for (const ask of asked) {
+        await assert.rejects(ask, (error: PlnError) => {
+          assert.equal(error.outcome, "not-found");
+          assert.equal(error.hint, hint, name);
+          return true;
+        });
+      }
+    }
+    await client.shutdown();
+    await daemon.ended;
+  },
+);
 
 daemonTest(
   "R13: runDaemon() refuses what is no module, stores nothing",

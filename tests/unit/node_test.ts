@@ -8,12 +8,14 @@ import { openTurn } from "../../src/adapters/turn.ts";
 import {
   canonicalJson,
   ClosedError,
+  type JsonValue,
   type PlnError,
   utf8,
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
+import { ContentStore } from "../../src/blobs/mod.ts";
 import type { Node } from "../../src/node.ts";
-import { serveSeedThread } from "../../src/seeds/mod.ts";
+import { serveSeedThread } from "../../src/guest/mod.ts";
 import {
   initSimNode,
   openSimMachine,
@@ -210,14 +212,11 @@ test(
   { disk: { stepMsMax: 5 } },
 );
 
-test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
-  const { machine, node } = lab;
-  await node.publishSeed("a", sampleModule(1), plain);
-  const { identity } = node;
-  await node[Symbol.asyncDispose]();
-  const disk = machine.disk.mount();
-  const digest = "ab".repeat(32);
-  await disk.writeAtomic(`store/ab/${digest}`, utf8("of a later version"));
+/** Leaves a journal in which `entries` of `seeds` are all there is. */
+async function writeJournal(
+  { machine, node: { identity } }: Lab,
+  entries: Readonly<Record<string, JsonValue>>,
+): Promise<void> {
   const signed = signBatch({
     owner: identity.peer,
     generation: 9,
@@ -226,20 +225,27 @@ test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
     prev: noHash,
     base: true,
     rev: 1,
-    operations: [{
+    operations: Object.entries(entries).map(([key, value]) => ({
       section: "seeds",
-      key: "later",
-      text: canonicalJson({ digest, form: 2 }),
-    }],
+      key,
+      text: canonicalJson(value),
+    })),
     hlc: { wallMs: 1, counter: 0 },
   }, { signer, key: identity.key, cluster: identity.cluster });
-  await disk.writeAtomic(
+  await machine.disk.mount().writeAtomic(
     "journal/00000099.log",
-    encodeJournalFile(
-      { number: 99, generation: 9 },
-      encodeSignedBatch(signed),
-    ),
+    encodeJournalFile({ number: 99, generation: 9 }, encodeSignedBatch(signed)),
   );
+}
+
+test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
+  const { machine, node } = lab;
+  await node.publishSeed("a", sampleModule(1), plain);
+  await node[Symbol.asyncDispose]();
+  const digest = "ab".repeat(32);
+  const disk = machine.disk.mount();
+  await disk.writeAtomic(`store/ab/${digest}`, utf8("of a later version"));
+  await writeJournal(lab, { later: { digest, form: 2 } });
   const process = machine.spawn();
   const next = await openSimNode(process);
   await next.announce();
@@ -250,4 +256,55 @@ test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
   assert.ok((await stored(machine)).includes(digest));
   await next[Symbol.asyncDispose]();
   process.end();
+});
+
+test("S17: Node.inspectSeed() of what this version cannot run says why", async (lab) => {
+  const { machine, node } = lab;
+  await node[Symbol.asyncDispose]();
+  const object = utf8("of a later version");
+  const disk = machine.disk.mount();
+  const store = new ContentStore({ disk, signer });
+  const digest = await store.put(object);
+  const sizeBytes = object.length;
+  await writeJournal(lab, { later: { digest, sizeBytes, publishedMs: 1 } });
+  const process = machine.spawn();
+  const next = await openSimNode(process);
+  const { entry, functions, refusal, usage } = await next.inspectSeed("later");
+  assert.equal(entry.spec.digest, digest);
+  assert.equal(functions, undefined);
+  assert.match(refusal ?? "", /is no seed/);
+  assert.deepEqual([usage.threads, usage.isolation], [0, undefined]);
+  await next[Symbol.asyncDispose]();
+  process.end();
+});
+
+test("Node.inspectSeed() of a seed that is replaced meanwhile", async ({ node }) => {
+  await node.publishSeed("a", sampleModule(1), plain);
+  const [before, made, after] = await Promise.all([
+    node.inspectSeed("a"),
+    node.publishSeed("a", sampleModule(2), { config: {}, cpuMs: 5 }),
+    node.inspectSeed("a"),
+  ]);
+  assert.equal(before.entry.spec.digest, made.replaces);
+  assert.equal(after.entry.spec.digest, made.replaces);
+  const now = await node.inspectSeed("a");
+  assert.deepEqual([now.entry.spec.digest, now.entry.spec.cpuMs], [
+    made.digest,
+    5,
+  ]);
+  assert.ok(now.functions?.includes("tag"));
+});
+
+test("Node.publishSeed() of the same module with other settings", async (lab) => {
+  const { machine, node } = lab;
+  const spin = () => {
+    const target = { seed: "a", function: "spin" };
+    return node.call(target, utf8(""), { signal: never });
+  };
+  for (const cpuMs of [5, 70]) {
+    await node.publishSeed("a", sampleModule(1), { config: {}, cpuMs });
+    await assert.rejects(spin(), new RegExp(`more than ${cpuMs} ms of proc`));
+    assert.equal(node.view.seeds.get("a")?.spec.cpuMs, cpuMs);
+  }
+  assert.equal((await stored(machine)).length, 1);
 });

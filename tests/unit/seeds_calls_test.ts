@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, limits, utf8 } from "../../src/kernel/mod.ts";
+import { saturated } from "../../src/guest/mod.ts";
 import { type Caller, SeedError } from "../../src/seeds/mod.ts";
 import {
   askingWasm,
@@ -61,7 +62,7 @@ Deno.test("one deadline holds over all hops", async () => {
   await rejectsWith(lab.call("a", "f", { timeoutMs: 300 }), "timeout");
   assert.ok(lab.world.nowMs - beforeMs <= 350);
   await lab.world.settle();
-  assert.equal(lab.pool.threadCounts.abandoned, 0);
+  assert.equal(lab.pool.threadCounts.lost, 0);
 });
 
 Deno.test("a seed sees who called at the origin, and until when", async () => {
@@ -152,18 +153,47 @@ Deno.test("statistics count calls, errors and percentiles by seed", async () => 
     good: sayingWasm("good"),
     bad: guestWasm(`(func (export "f") (result i32) (unreachable))`),
   });
-  const none = { calls: 0, errors: 0, running: 0 };
+  const none = { calls: 0, errors: 0, errorsByReason: {}, running: 0 };
   const unknown = { p50Ms: undefined, p99Ms: undefined };
   assert.deepEqual(lab.calls.reportOf("good"), { ...none, ...unknown });
   for (const _ of [1, 2, 3]) await lab.call("good", "f");
   await endingOf(lab.call("bad", "f"));
   await endingOf(lab.call("nobody", "f"));
-  const { calls, errors, running } = lab.calls.reportOf("good");
-  assert.deepEqual({ calls, errors, running }, { ...none, calls: 3 });
+  const { p50Ms, p99Ms, ...counts } = lab.calls.reportOf("good");
+  assert.deepEqual(counts, { ...none, calls: 3 });
+  assert.ok(p50Ms !== undefined && p99Ms !== undefined && p50Ms <= p99Ms);
   assert.equal(lab.calls.reportOf("bad").errors, 1);
   assert.equal(lab.calls.reportOf("nobody").calls, 0);
   lab.calls.forget("good");
   assert.equal(lab.calls.reportOf("good").calls, 0);
+});
+
+Deno.test("statistics count errors by their reason", async () => {
+  const why = text(1024, "because");
+  await using lab = open({
+    bad: guestWasm(`${why.data}
+      (func (export "trap") (result i32) (unreachable))
+      (func (export "fail") (result i32)
+        (call $error_set ${why.block}) (i32.const 1))
+      (func (export "loop") (result i32) (loop $on (br $on)) (unreachable))`),
+  });
+  for (const fn of ["trap", "trap", "fail", "none"]) {
+    await endingOf(lab.call("bad", fn));
+  }
+  await endingOf(lab.call("bad", "loop", { timeoutMs: 50 }));
+  const call = lab.pool.call;
+  lab.pool.call = () => Promise.reject(saturated());
+  await endingOf(lab.call("bad", "trap"));
+  lab.pool.call = call;
+  const { errors, errorsByReason } = lab.calls.reportOf("bad");
+  assert.equal(errors, 6);
+  assert.deepEqual(errorsByReason, {
+    trap: 2,
+    seed: 1,
+    "no-function": 1,
+    timeout: 1,
+    saturated: 1,
+  });
 });
 
 Deno.test("a caller that goes away cancels every hop", async () => {

@@ -1,19 +1,19 @@
-// Guests that do not return (SCENARIOS.md S35, wall part): their callers are
-// answered by the deadline, everybody else is served elsewhere, the thread is
-// given up, and a seed that costs two threads is refused. Slow is not runaway.
+// Guests that run away (SCENARIOS.md S35): they end at their limit of processor
+// time, at their deadline or when their caller goes, and everybody else on their
+// thread is served meanwhile. None of them costs a thread.
 
 import assert from "node:assert/strict";
-import { limits } from "../../src/kernel/mod.ts";
-import {
-  runawayWasm,
-  serveRunawayThread,
-  spinningName,
-} from "../fixtures/seeds/runaway.ts";
+import { loopingStartWasm, loopingWasm } from "../fixtures/seeds/looping.ts";
 import { endingOf, rejectsWith, SeedLab } from "../fixtures/seeds/seed_lab.ts";
-import { echoWasm, guestWasm } from "../fixtures/seeds/wat.ts";
+import { echoWasm } from "../fixtures/seeds/wat.ts";
 
-const openLab = (cores = 2) =>
-  new SeedLab({ cores, program: serveRunawayThread });
+/** Two cores: all seeds share one worker. */
+function openLab(cpuMs = 300): SeedLab {
+  const lab = new SeedLab();
+  lab.add("bad", loopingWasm, { settings: { cpuMs } });
+  lab.add("good", echoWasm);
+  return lab;
+}
 
 /** Starts a call without waiting for it. */
 function start(
@@ -23,225 +23,140 @@ function start(
 ) {
   const seed = lab.seeds.get(name);
   assert.ok(seed, name);
-  return endingOf(lab.pool.call(lab.job(seed, fn, options)));
+  return lab.pool.call(lab.job(seed, fn, options));
 }
 
-Deno.test("S35: the caller of a looping guest is answered at its deadline", async () => {
-  await using lab = openLab();
-  const seed = lab.add("bad", runawayWasm);
-  await rejectsWith(lab.run(seed, "loop", { timeoutMs: 1_000 }), "timeout", {
-    message: '"loop" of seed "bad" did not end by its deadline',
-  });
-  assert.ok(lab.world.nowMs >= 1_000 && lab.world.nowMs <= 1_050);
-});
-
-Deno.test("S35: calls behind a looping guest finish on another thread", async () => {
-  await using lab = openLab();
-  lab.add("bad", runawayWasm);
-  lab.add("good", echoWasm);
-  const looping = start(lab, ["bad", "loop"], { timeoutMs: 5_000 });
-  const others = Array.from(
-    { length: 20 },
-    () => start(lab, ["good", "echo"]),
-  );
-  const endings = await lab.world.complete(Promise.all(others));
-  assert.deepEqual(new Set(endings), new Set(["ok"]));
-  assert.ok(lab.world.nowMs < 1_000, `after ${lab.world.nowMs} ms`);
-  assert.equal(await lab.world.complete(looping), "timeout");
-});
-
-Deno.test("S35: a looping guest's thread is abandoned after a grace", async () => {
-  await using lab = openLab();
-  const seed = lab.add("bad", runawayWasm);
-  const ending = start(lab, ["bad", "loop"], { timeoutMs: 1_000 });
-  await lab.world.run(2_900);
-  assert.equal(lab.pool.threadCounts.abandoned, 0);
-  await lab.world.run(3_200);
-  assert.deepEqual(lab.pool.threadCounts, { running: 0, abandoned: 1 });
-  assert.equal(await ending, "timeout");
-  assert.deepEqual(
-    lab.log.records.map((at) => [at.event, at.fields]),
-    [["seed.thread_abandoned", { seed: "bad", digest: "digest of bad" }]],
-  );
-  assert.equal(await endingOf(lab.run(seed, "fine")), "ok");
-  await lab.world.settle();
-});
-
-Deno.test("S35: a seed that cost two threads is refused, others are not", async () => {
-  await using lab = openLab();
-  const seed = lab.add("bad", runawayWasm);
-  const good = lab.add("good", echoWasm);
-  for (const _ of [1, 2]) {
-    assert.equal(lab.pool.refusalOf(seed.digest), undefined);
-    await rejectsWith(lab.run(seed, "loop", { timeoutMs: 500 }), "timeout");
-    await lab.world.settle();
-  }
-  const message = 'Seed "bad" is refused: 2 of its calls never ended and ' +
-    "hold a thread each";
-  const error = await rejectsWith(lab.run(seed, "fine"), "refused", {
-    message,
-  });
-  assert.match(error.hint ?? "", /pln restart/);
-  assert.match(lab.pool.refusalOf(seed.digest) ?? "", /never ended/);
-  await rejectsWith(lab.world.complete(lab.pool.load(seed)), "refused");
-  const again = lab.add("alias", runawayWasm, { digest: seed.digest });
-  await rejectsWith(lab.run(again, "fine"), "refused");
-  assert.equal(lab.pool.refusalOf(good.digest), undefined);
-  assert.equal(await endingOf(lab.run(good, "echo")), "ok");
-});
-
-Deno.test("S35: all seeds are refused once eight threads are lost", async () => {
-  await using lab = openLab();
-  for (let index = 0; index < limits.abandonedThreadsMax; index++) {
-    const seed = lab.add(`bad${index}`, runawayWasm);
-    await rejectsWith(lab.run(seed, "loop", { timeoutMs: 100 }), "timeout");
-    await lab.world.settle();
-  }
-  assert.equal(lab.pool.threadCounts.abandoned, 8);
-  const good = lab.add("good", echoWasm);
-  const message = /calls of bad0, .*bad7 never ended and hold all 8 threads$/;
-  await rejectsWith(lab.run(good, "echo"), "refused", { message });
-});
-
-Deno.test("S35: as many loops at once as there are threads starve nobody", async () => {
-  await using lab = openLab();
-  lab.add("bad", runawayWasm);
-  lab.add("good", echoWasm);
-  const loops = [1, 2, 3].map(() =>
-    start(lab, ["bad", "loop"], { timeoutMs: 2_000 })
-  );
-  await lab.world.run(1_000);
-  const good = start(lab, ["good", "echo"], { timeoutMs: 10_000 });
+/** No thread was lost, and none is stuck. */
+async function assertWhole(lab: SeedLab): Promise<void> {
+  assert.equal(lab.pool.threadCounts.lost, 0);
+  assert.deepEqual(lab.log.records, []);
+  const good = endingOf(start(lab, ["good", "echo"]));
   assert.equal(await lab.world.complete(good), "ok");
-  for (const loop of loops) assert.equal(await loop, "timeout");
   await lab.world.settle();
-  // The third loop began only where a thread came free, and is not charged
-  // to any other seed.
-  assert.equal(lab.pool.refusalOf("digest of good"), undefined);
+  assert.deepEqual(lab.pool.threadCounts, { running: 0, lost: 0 });
+}
+
+Deno.test("S35: a looping guest ends at its limit of processor time", async () => {
+  await using lab = openLab();
+  const call = start(lab, ["bad", "loop"]);
+  await rejectsWith(lab.world.complete(call), "timeout", {
+    message: "The seed used more than 300 ms of processor time",
+  });
+  assert.ok(lab.world.nowMs >= 300 && lab.world.nowMs <= 350);
+  await assertWhole(lab);
 });
 
-Deno.test("a slow guest that ends is not abandoned, nor its thread lost", async () => {
-  await using lab = openLab();
-  const seed = lab.add("slow", runawayWasm);
-  const slow = start(lab, ["slow", "loop3000"], { timeoutMs: 5_000 });
-  await lab.world.run(1_000);
-  const other = start(lab, ["slow", "fine"]);
-  await lab.world.run(2_000);
-  assert.equal(await other, "ok", "on another thread");
-  assert.equal(await lab.world.complete(slow), "ok");
-  assert.equal(lab.world.nowMs, 3_000);
-  assert.equal(lab.pool.threadCounts.abandoned, 0);
-  assert.equal(await endingOf(lab.run(seed, "fine")), "ok");
-  await lab.world.settle();
+Deno.test("S35: the caller of a looping guest is answered at its deadline", async () => {
+  await using lab = openLab(3_600_000);
+  const call = start(lab, ["bad", "loop"], { timeoutMs: 200 });
+  await rejectsWith(lab.world.complete(call), "timeout");
+  assert.ok(lab.world.nowMs >= 200 && lab.world.nowMs <= 230);
+  await assertWhole(lab);
 });
 
-Deno.test("a guest that ends within the grace costs only its own call", async () => {
-  await using lab = openLab();
-  lab.add("slow", runawayWasm);
-  const slow = start(lab, ["slow", "loop300"], { timeoutMs: 100 });
-  assert.equal(await lab.world.complete(slow), "timeout");
-  await lab.world.settle();
-  assert.deepEqual(lab.pool.threadCounts, { running: 1, abandoned: 0 });
-});
-
-Deno.test("a call that started late may run for as long as it was given", async () => {
-  await using lab = openLab();
-  lab.add("slow", runawayWasm);
-  // One second of work each, on one thread and the two beside it: the last
-  // ones start shortly before their deadline and end after it.
-  const calls = Array.from(
-    { length: 12 },
-    () => start(lab, ["slow", "loop3000"], { timeoutMs: 7_000 }),
-  );
-  const endings = await lab.world.complete(Promise.all(calls));
-  await lab.world.settle();
-  assert.ok(endings.includes("timeout") && endings.includes("ok"));
-  assert.equal(lab.pool.threadCounts.abandoned, 0);
-  assert.equal(lab.pool.refusalOf("digest of slow"), undefined);
-});
-
-Deno.test("a cancelled call's guest may go on until its deadline", async () => {
-  await using lab = openLab();
-  lab.add("slow", runawayWasm);
+Deno.test("S35: a looping guest ends when its caller goes away", async () => {
+  await using lab = openLab(3_600_000);
   const aborter = new AbortController();
   const { signal } = aborter;
-  const slow = start(lab, ["slow", "loop3000"], { timeoutMs: 5_000, signal });
-  await lab.world.run(500);
-  aborter.abort();
-  assert.equal(await lab.world.complete(slow), "cancelled");
-  await lab.world.settle();
-  assert.equal(lab.pool.threadCounts.abandoned, 0);
-});
-
-Deno.test("R13: a start function that loops is refused, and costs one thread", async () => {
-  await using lab = openLab();
-  const spinning = lab.add(spinningName, runawayWasm);
-  lab.add("good", echoWasm);
-  const loading = endingOf(lab.pool.load(spinning));
-  const waiting = start(lab, [spinningName, "fine"], { timeoutMs: 60_000 });
-  await lab.world.run(1_000);
-  const good = start(lab, ["good", "echo"]);
-  assert.equal(await lab.world.complete(good), "ok");
-  assert.ok(lab.world.nowMs < 2_000);
-  assert.equal(await lab.world.complete(loading), "timeout");
-  assert.equal(await lab.world.complete(waiting), "timeout");
-  await lab.world.settle();
-  assert.equal(lab.pool.threadCounts.abandoned, 1);
-});
-
-Deno.test("a looping start function is noticed after it was unseeded", async () => {
-  await using lab = openLab();
-  const spinning = lab.add(spinningName, runawayWasm);
-  const loading = endingOf(lab.pool.load(spinning));
-  await lab.world.run(1_000);
-  lab.pool.unload(spinning.key);
-  assert.equal(await lab.world.complete(loading), "lost");
-  await lab.world.settle();
-  assert.equal(lab.pool.threadCounts.abandoned, 1);
-});
-
-Deno.test("a load behind a looping guest moves to another thread", async () => {
-  await using lab = openLab();
-  lab.add("bad", runawayWasm);
-  const good = lab.add("good", echoWasm);
-  const looping = start(lab, ["bad", "loop"], { timeoutMs: 20_000 });
-  await lab.world.run(10);
-  const facts = await lab.world.complete(lab.pool.load(good));
-  assert.deepEqual(facts.functions, ["echo"]);
-  assert.ok(lab.world.nowMs < 1_000, `after ${lab.world.nowMs} ms`);
-  assert.equal(await lab.world.complete(looping), "timeout");
-});
-
-Deno.test("a call that waits for its module moves when the thread is lost", async () => {
-  await using lab = openLab();
-  lab.add("bad", runawayWasm);
-  const { promise, resolve } = Promise.withResolvers<typeof echoWasm>();
-  lab.add("late", echoWasm, { readModule: () => promise });
-  const looping = start(lab, ["bad", "loop"], { timeoutMs: 500 });
-  const late = start(lab, ["late", "echo"], { timeoutMs: 60_000 });
-  await lab.world.run(3_000);
-  assert.equal(lab.pool.threadCounts.abandoned, 1);
-  assert.equal(await looping, "timeout");
-  resolve(echoWasm);
-  assert.equal(await lab.world.complete(late), "ok");
-});
-
-Deno.test("S37: a guest asleep beside a looping one is told of the loss", async () => {
-  await using lab = openLab();
-  lab.add("bad", runawayWasm);
-  const asleep = guestWasm(
-    `(func (export "f") (result i32)
-      (i64.store (i32.const 536) (i64.const 60000000000))
-      (drop (call $poll (i32.const 512) (i32.const 1024)
-        (i32.const 1) (i32.const 0)))
-      (i32.const 0))`,
-    `(import "wasi_snapshot_preview1" "poll_oneoff"
-      (func $poll (param i32 i32 i32 i32) (result i32)))`,
-  );
-  lab.add("asleep", asleep);
-  const sleeping = start(lab, ["asleep", "f"], { timeoutMs: 100_000 });
+  const call = endingOf(start(lab, ["bad", "loop"], { signal }));
   await lab.world.run(100);
-  const looping = start(lab, ["bad", "loop"], { timeoutMs: 1_000 });
+  aborter.abort();
+  assert.equal(await lab.world.complete(call), "cancelled");
+  assert.equal(lab.world.nowMs, 100);
+  await lab.world.run(130);
+  const seed = lab.seeds.get("bad");
+  assert.ok(seed);
+  const usage = await lab.world.complete(lab.pool.usageOf(seed.key));
+  assert.ok(usage.cpuMs <= 130, "and runs no longer");
+  await assertWhole(lab);
+});
+
+Deno.test("S35: small calls pass sixteen looping ones on their thread", async () => {
+  await using lab = openLab(2_000);
+  await lab.world.complete(start(lab, ["good", "echo"]));
+  const loops = Array.from(
+    { length: 16 },
+    () => endingOf(start(lab, ["bad", "loop"], { timeoutMs: 1_000 })),
+  );
+  await lab.world.run(100);
+  for (let round = 0; round < 10; round++) {
+    const beforeMs = lab.world.nowMs;
+    await lab.world.complete(start(lab, ["good", "echo"]));
+    const tookMs = lab.world.nowMs - beforeMs;
+    assert.ok(tookMs <= 20, `after ${tookMs} ms`);
+  }
+  const endings = await lab.world.complete(Promise.all(loops));
+  assert.deepEqual(new Set(endings), new Set(["timeout"]));
+  await assertWhole(lab);
+});
+
+Deno.test("S35: a guest that loops after it waited ends as well", async () => {
+  await using lab = openLab();
+  const onRequest = async () => {
+    await lab.clock.sleep(5_000, new AbortController().signal);
+    return undefined;
+  };
+  const call = start(lab, ["bad", "asks"], { onRequest });
+  await rejectsWith(lab.world.complete(call), "timeout");
+  const tookMs = lab.world.nowMs;
+  assert.ok(tookMs >= 5_300 && tookMs <= 5_350, "waiting is not running");
+  await assertWhole(lab);
+});
+
+Deno.test("a seed that ran away is called like any other", async () => {
+  await using lab = openLab();
+  for (const _ of [1, 2, 3]) {
+    const call = endingOf(start(lab, ["bad", "loop"]));
+    assert.equal(await lab.world.complete(call), "timeout");
+    const fine = start(lab, ["bad", "fine"], { input: "in" });
+    assert.equal((await lab.world.complete(fine)).length, 2);
+  }
+  await assertWhole(lab);
+});
+
+Deno.test("R13: a start function that loops is refused, alone", async () => {
+  await using lab = openLab();
+  await lab.world.complete(start(lab, ["good", "echo"]));
+  const looping = lab.add("starting", loopingStartWasm);
+  const loading = endingOf(lab.pool.load(looping));
+  const waiting = endingOf(start(lab, ["starting", "f"]));
+  await lab.world.run(1_000);
+  const beforeMs = lab.world.nowMs;
+  await lab.world.complete(start(lab, ["good", "echo"]));
+  assert.ok(lab.world.nowMs - beforeMs <= 30);
+  assert.equal(await lab.world.complete(loading), "timeout");
+  assert.ok(lab.world.nowMs <= 11_000);
+  assert.equal(await waiting, "timeout");
+  await assertWhole(lab);
+});
+
+Deno.test("a looping start function ends when its seed is unseeded", async () => {
+  await using lab = openLab();
+  const looping = lab.add("starting", loopingStartWasm);
+  const loading = endingOf(lab.pool.load(looping));
+  await lab.world.run(500);
+  lab.pool.unload(looping.key);
+  assert.equal(await lab.world.complete(loading), "lost");
+  assert.equal(lab.world.nowMs, 500);
+  await lab.world.complete(start(lab, ["good", "echo"]));
+  assert.ok(lab.world.nowMs <= 550, "and is gone from its thread");
+  await assertWhole(lab);
+});
+
+Deno.test("S37: a guest asleep beside a looping one sleeps on", async () => {
+  await using lab = openLab(1_000);
+  const sleeping = endingOf(start(lab, ["bad", "asks"], {
+    timeoutMs: 4_000,
+    onRequest: async () => {
+      await lab.clock.sleep(3_000, new AbortController().signal);
+      return undefined;
+    },
+  }));
+  await lab.world.run(100);
+  const looping = endingOf(start(lab, ["bad", "loop"]));
   assert.equal(await lab.world.complete(looping), "timeout");
-  assert.equal(await lab.world.complete(sleeping), "lost");
+  assert.ok(lab.world.nowMs < 2_000);
+  assert.equal(await lab.world.complete(sleeping), "timeout");
+  assert.ok(lab.world.nowMs >= 3_999, "after its sleep");
+  await assertWhole(lab);
 });

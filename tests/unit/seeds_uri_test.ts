@@ -5,13 +5,17 @@ import assert from "node:assert/strict";
 import {
   type Bytes,
   InputError,
+  isFunctionName,
   limits,
   toBase64,
   utf8,
 } from "../../src/kernel/mod.ts";
-import { CallStatistics } from "../../src/seeds/statistics.ts";
+import {
+  CallStatistics,
+  type SeedFailure,
+} from "../../src/seeds/statistics.ts";
 import { tailCallOf } from "../../src/seeds/tail_call.ts";
-import { isFunctionName, parseRequestUri } from "../../src/seeds/uri.ts";
+import { parseRequestUri } from "../../src/seeds/uri.ts";
 
 Deno.test("parseRequestUri() reads seeds and services", () => {
   assert.deepEqual(parseRequestUri("pln://seed/hello/greet"), {
@@ -131,18 +135,19 @@ Deno.test("tailCallOf() refuses an input that is not base64", () => {
 
 Deno.test("CallStatistics gives nearest-rank percentiles of the last 256", () => {
   const statistics = new CallStatistics();
-  const end = (elapsedMs: number, failed = false) => {
+  const end = (elapsedMs: number, failure?: SeedFailure) => {
     statistics.start();
-    statistics.end(elapsedMs, { failed });
+    statistics.end(elapsedMs, failure);
   };
   end(5);
   assert.equal(statistics.report().p50Ms, 5);
   assert.equal(statistics.report().p99Ms, 5);
-  for (let ms = 1; ms <= 1000; ms++) end(ms, ms % 2 === 0);
+  for (let ms = 1; ms <= 1000; ms++) end(ms, ms % 2 === 0 ? "trap" : undefined);
   statistics.start();
   assert.deepEqual(statistics.report(), {
     calls: 1001,
     errors: 500,
+    errorsByReason: { trap: 500 },
     running: 1,
     p50Ms: 872, // of 745 to 1000
     p99Ms: 998,

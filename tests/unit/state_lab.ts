@@ -331,6 +331,10 @@ export function specOf(number: number): SeedSpec {
     sizeBytes: 1000,
     config: {},
     timeoutMs: 30_000,
+    memoryBytes: 67_108_864,
+    cpuMs: 10_000,
+    isolation: "restore",
+    allowHosts: [],
     publishedMs: number,
   };
 }

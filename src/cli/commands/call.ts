@@ -20,7 +20,7 @@ import type { ControlClient } from "../../control/mod.ts";
 import type { Clock } from "../../ports/mod.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
-import { parseCount, parseTimeoutMs } from "../numbers.ts";
+import { parseCallMs, parseCount } from "../numbers.ts";
 import { sizeText } from "../render.ts";
 
 /** Beyond the call's own limit, which the daemon enforces. */
@@ -42,7 +42,7 @@ export const run: Run<"call"> = async (invocation, { flags, args }) => {
     target: { seed: parseName(seed, "seed"), function: parseFunction(fn) },
     timeoutMs: flags.timeout === undefined
       ? undefined
-      : parseTimeoutMs(flags.timeout),
+      : parseCallMs(flags.timeout, "--timeout"),
     retries: parseCount(flags.retries ?? "0", "--retries", { max: retriesMax }),
     input: await readInput(invocation, typed),
   };

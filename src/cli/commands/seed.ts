@@ -3,6 +3,7 @@
 // The daemon has acknowledged it durably when this command ends well.
 
 import {
+  formatDurationMs,
   InputError,
   LimitError,
   limits,
@@ -10,12 +11,19 @@ import {
   parseName,
   utf8,
 } from "../../kernel/mod.ts";
-import type { SeedPublished } from "../../control/mod.ts";
+import type {
+  SeedPublished,
+  SeedRequest,
+  SeedTerms,
+} from "../../control/mod.ts";
 import type { Run } from "../loaders.ts";
 import { readModule } from "../module_file.ts";
-import { parseTimeoutMs } from "../numbers.ts";
+import { parseCallMs } from "../numbers.ts";
 import { parsePairs } from "../pairs.ts";
 import { digestText, printable, sizeText } from "../render.ts";
+import { isDefaultIsolation, isolationText } from "../isolation.ts";
+import { parseSizeBytes } from "../sizes.ts";
+import type { FlagsOf } from "../verbs.ts";
 
 /** In text; JSON has all. */
 const functionsShownMax = 8;
@@ -23,16 +31,40 @@ const functionsShownMax = 8;
 export const run: Run<"seed"> = async (invocation, { flags, args }) => {
   const [path = "", given] = args;
   const name = given === undefined ? nameOf(path) : parseName(given, "seed");
-  const config = parseConfigPairs(flags.config ?? []);
-  const timeoutMs = flags.timeout === undefined
-    ? undefined
-    : parseTimeoutMs(flags.timeout);
+  const request = requestOf(flags);
   const module = await readModule(invocation, path);
   const published = await invocation.ask((client) =>
-    client.publishSeed(name, module, { config, timeoutMs })
+    client.publishSeed(name, module, request)
   );
   await invocation.answer({ version: 1, ...published }, summary(published));
 };
+
+/** What is not given is left to the daemon's defaults. */
+function requestOf(flags: FlagsOf<"seed">): SeedRequest {
+  const { timeout, cpu, memory, isolation } = flags;
+  return {
+    config: parseConfigPairs(flags.config ?? []),
+    timeoutMs: ifGiven(timeout, (text) => parseCallMs(text, "--timeout")),
+    cpuMs: ifGiven(cpu, (text) => parseCallMs(text, "--cpu")),
+    memoryBytes: ifGiven(memory, parseMemoryBytes),
+    isolation,
+    allowHosts: flags["allow-host"],
+  };
+}
+
+function ifGiven<Flag, T>(
+  flag: Flag | undefined,
+  parse: (flag: Flag) => T,
+): T | undefined {
+  return flag === undefined ? undefined : parse(flag);
+}
+
+function parseMemoryBytes(text: string): number {
+  return parseSizeBytes(text, "--memory", {
+    bytesMin: limits.guestMemoryBytesMin,
+    bytesMax: limits.guestMemoryBytesMax,
+  });
+}
 
 /** The name that a file gives its seed: "./Hello World.wasm", "hello-world". */
 function nameOf(path: string): string {
@@ -74,9 +106,39 @@ function summary(published: SeedPublished): string {
     digestText(digest, { isWide: false }),
     sizeText(sizeBytes),
   ];
-  const line = `${printable(parts.join("  "))}\n`;
-  if (replaces === undefined) return line;
-  if (replaces === digest) return `${line}the module is unchanged\n`;
-  return line +
-    `in the place of ${digestText(replaces, { isWide: false })}\n`;
+  const lines = [parts.join("  "), ...specialTerms(published)];
+  if (replaces === digest) lines.push("the module is unchanged");
+  else if (replaces !== undefined) {
+    lines.push(`in the place of ${digestText(replaces, { isWide: false })}`);
+  }
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}
+
+/** One line with what is not as it is by default; none when all is. */
+function specialTerms(published: SeedPublished): readonly string[] {
+  const { limits: own, isolation, allowHosts = [] } = published;
+  const special = [
+    ...own === undefined ? [] : specialLimits(own),
+    ...isolation === undefined || isDefaultIsolation(isolation)
+      ? []
+      : [`isolation ${isolationText(isolation)}`],
+    ...allowHosts.length === 0 ? [] : [`may reach ${allowHosts.join(", ")}`],
+  ];
+  return special.length === 0 ? [] : [special.join("; ")];
+}
+
+function specialLimits(
+  { timeoutMs, cpuMs, memoryBytes }: SeedTerms["limits"],
+): readonly string[] {
+  const special: string[] = [];
+  if (timeoutMs !== limits.callTimeoutMsDefault) {
+    special.push(`timeout ${formatDurationMs(timeoutMs)}`);
+  }
+  if (cpuMs !== limits.callCpuMsDefault) {
+    special.push(`cpu ${formatDurationMs(cpuMs)}`);
+  }
+  if (memoryBytes !== limits.guestMemoryBytesDefault) {
+    special.push(`memory ${sizeText(memoryBytes)}`);
+  }
+  return special;
 }

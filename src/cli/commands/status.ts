@@ -67,10 +67,7 @@ function nodeText(report: StatusReport, look: Look): string {
     ["certificate", `valid to ${momentText(node.certificateNotAfterMs)}`],
     ["state", `${state.entries} entries, ${sizeText(state.journalBytes)}`],
     ["position", `generation ${state.generation}, batch ${state.sequence}`],
-    [
-      "threads",
-      `${threads.running} running, ${threads.abandoned} abandoned`,
-    ],
+    ["threads", `${threads.running} running, ${threads.lost} lost`],
   ];
   return pairsText([
     ["node", `${node.name}  ${node.tier}`],

@@ -1,0 +1,92 @@
+// The verbs about seeds, as data: a part of the table in verbs.ts. It says what
+// each of them takes and how to explain it; what they do lies in commands/ and
+// is never imported here.
+
+import type { VerbSpec } from "./verb_spec.ts";
+
+export const seedVerbs = {
+  "seed": {
+    brief: "Publish a WASM module under a name",
+    more:
+      "What the file is is told by its content. A name that is taken gets\n" +
+      "the new version. Isolation says what a call may see of those before:\n" +
+      "restore and fresh nothing, fresh by a new instance each time; reuse\n" +
+      "all that the seed keeps. It reaches no host that is not allowed:\n" +
+      "api.example.org, or *.example.org for every name below.",
+    example: "pln seed ./hello.wasm --memory 128MiB",
+    flags: {
+      "config": {
+        type: "texts",
+        brief: "A value the seed can read; may be repeated",
+        value: "key=value",
+      },
+      "timeout": {
+        type: "text",
+        brief: "The longest a call may take (default 30s)",
+        value: "duration",
+      },
+      "cpu": {
+        type: "text",
+        brief: "Processor time that a call may use (default 10s)",
+        value: "duration",
+      },
+      "memory": {
+        type: "text",
+        brief: "Memory that an instance may have (default 64MiB)",
+        value: "size",
+      },
+      "isolation": {
+        type: "text",
+        brief: "Of each call: restore (default), fresh or reuse",
+        value: "mode",
+        choices: ["restore", "fresh", "reuse"],
+      },
+      "allow-host": {
+        type: "texts",
+        brief: "A host it may send HTTP to; may be repeated",
+        value: "host",
+      },
+    },
+    args: [
+      { name: "path", brief: 'A file, or "-" for standard input' },
+      { name: "name", brief: "Default: the file's name", isOptional: true },
+    ],
+  },
+  "inspect": {
+    brief: "Show all about one seed: limits, calls, errors, memory",
+    example: "pln inspect hello",
+    flags: {},
+    args: [{ name: "name", brief: "A seed's name", completes: "seeds" }],
+  },
+  "unseed": {
+    brief: "Take a seed back",
+    example: "pln unseed hello",
+    flags: {},
+    args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
+  },
+  "call": {
+    brief: "Call a function of a seed; its output goes to standard output",
+    example: `pln call hello greet '{"name":"world"}'`,
+    flags: {
+      "timeout": {
+        type: "text",
+        brief: "Give up after this long (default: the seed's)",
+        value: "duration",
+      },
+      "retries": {
+        type: "text",
+        brief: "Try again, up to 10 times, when the call did not run",
+        value: "n",
+      },
+    },
+    args: [
+      { name: "name", brief: "The seed's name", completes: "seeds" },
+      { name: "function", brief: "What it exports", completes: [] },
+      {
+        name: "input",
+        brief: 'Default, and "-": standard input',
+        isOptional: true,
+      },
+    ],
+  },
+} as const satisfies Record<string, VerbSpec>;

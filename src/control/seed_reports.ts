@@ -1,0 +1,118 @@
+// Reports about seeds, made of what a node knows of them. In come a published
+// spec, counts and usage, in the node's own terms; out go the shapes of the
+// API. Values of a seed's configuration stay here.
+
+import type {
+  CallCounts,
+  IsolationMode,
+  SeedDetails,
+  SeedIdentity,
+  SeedPublished,
+  SeedStatus,
+  SeedTerms,
+  SeedUsage,
+} from "./api.ts";
+
+/** As the state has it. */
+export type KnownSpec = {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly config: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  readonly cpuMs: number;
+  readonly isolation: IsolationMode;
+  readonly allowHosts: readonly string[];
+  readonly publishedMs: number;
+};
+
+/** A published seed. */
+export type KnownSeed = {
+  readonly name: string;
+  readonly owner: string;
+  readonly spec: KnownSpec;
+};
+
+/** Counts of a seed's calls, and why it is refused, if so. */
+export type KnownCalls = CallCounts & { readonly refusal: string | undefined };
+
+/** What a seed occupies, and how its calls are kept apart. */
+export type KnownUsage = SeedUsage & {
+  /** Undefined while its module is not loaded. */
+  readonly isolation: IsolationMode | undefined;
+  /** Why it is not the one asked for. */
+  readonly isolationReason: string | undefined;
+};
+
+/** One line of the status. */
+export function seedStatus(seed: KnownSeed, known: KnownCalls): SeedStatus {
+  const { refusal, ...counts } = known;
+  const { timeoutMs } = seed.spec;
+  return { ...identityOf(seed, refusal), timeoutMs, ...counts };
+}
+
+/** The answer to a publish. */
+export function seedPublished(
+  name: string,
+  published: {
+    readonly spec: KnownSpec;
+    readonly functions: readonly string[];
+    readonly replaces: string | undefined;
+    readonly usage: KnownUsage;
+  },
+): SeedPublished {
+  const { spec, functions, replaces, usage } = published;
+  const { digest, sizeBytes } = spec;
+  const facts = { name, digest, sizeBytes, functions, replaces };
+  return { ...facts, ...termsOf(spec, usage) };
+}
+
+/** The answer to an inspection. */
+export function seedDetails(
+  inspection: KnownCalls & {
+    readonly entry: KnownSeed;
+    readonly functions: readonly string[] | undefined;
+    readonly usage: KnownUsage;
+  },
+): SeedDetails {
+  const { entry, refusal, functions, usage, ...counts } = inspection;
+  const { threads, instances, memoryBytes, peakBytes, cpuMs } = usage;
+  return {
+    version: 1,
+    type: "seed",
+    ...identityOf(entry, refusal),
+    functions,
+    configKeys: Object.keys(entry.spec.config).sort(),
+    ...termsOf(entry.spec, usage),
+    ...counts,
+    usage: { threads, instances, memoryBytes, peakBytes, cpuMs },
+  };
+}
+
+function identityOf(
+  { name, owner, spec }: KnownSeed,
+  refusal: string | undefined,
+): SeedIdentity {
+  const { digest, sizeBytes, publishedMs } = spec;
+  return {
+    name,
+    owner,
+    digest,
+    sizeBytes,
+    publishedMs,
+    state: refusal === undefined ? "ready" : "refused",
+    reason: refusal,
+  };
+}
+
+function termsOf(
+  spec: KnownSpec,
+  { isolation: inEffect, isolationReason: reason }: KnownUsage,
+): SeedTerms {
+  const { timeoutMs, memoryBytes, cpuMs, isolation, allowHosts } = spec;
+  return {
+    limits: { timeoutMs, memoryBytes, cpuMs },
+    isolation: { asked: isolation, inEffect, reason },
+    allowHosts,
+  };
+}

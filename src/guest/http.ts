@@ -1,0 +1,92 @@
+// Extism's http_request for a guest: reads what it asks for, waits for the
+// answer, and hands it over as Extism does: the body as a block, status and
+// headers by calls of their own. Whether it may ask whom is decided elsewhere,
+// outside this thread; here only its form is checked.
+
+import {
+  type Bytes,
+  emptyBytes,
+  type Shape,
+  shape as s,
+  utf8,
+  utf8Text,
+} from "../kernel/mod.ts";
+import { SeedError } from "./errors.ts";
+import type { Guest } from "./guest.ts";
+import type { HttpAsk } from "./messages.ts";
+
+type Wish = {
+  readonly url: string;
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** As some PDKs call them. */
+  readonly header?: Readonly<Record<string, string>> | undefined;
+};
+
+const headersShape = s.optional(s.record(s.string(), s.string()));
+const wishShape: Shape<Wish> = s.object({
+  url: s.string(),
+  method: s.optional(s.string()),
+  headers: headersShape,
+  header: headersShape,
+});
+
+/** Offset of the body; 0 when it is empty. Offsets may be anything. */
+export async function fetchFor(
+  guest: Guest,
+  offsets: { readonly request: bigint; readonly body: bigint },
+): Promise<bigint> {
+  const { call, host, kernel, setup } = guest;
+  const ask = askOf(
+    kernel.read(offsets.request),
+    kernel.read(offsets.body) ?? emptyBytes,
+  );
+  if (!setup.mayFetch) throw notGranted(setup.name, ask.url);
+  guest.fetched = undefined;
+  const { status, headers, body } = await call.wait(
+    () => host.fetch(call, ask),
+  );
+  guest.fetched = { status, headers };
+  return kernel.store(body);
+}
+
+/** Offset of the newest answer's headers as JSON; 0 when there is none. */
+export function fetchedHeaders(guest: Guest): bigint {
+  const { fetched, kernel } = guest;
+  if (fetched === undefined) return 0n;
+  return kernel.store(utf8(JSON.stringify(fetched.headers)));
+}
+
+function askOf(request: Bytes | undefined, body: Bytes): HttpAsk {
+  const wish = s.checkShape(wishShape, parsed(request));
+  if (!("value" in wish)) {
+    throw new SeedError(
+      "egress",
+      "The seed sent no valid HTTP request: " +
+        'it must be JSON such as {"url": "https://example.com/"}',
+      { hint: "Use the HTTP functions of an Extism PDK" },
+    );
+  }
+  const { url, method = "GET", headers, header } = wish.value;
+  return { url, method, headers: { ...header, ...headers }, body };
+}
+
+function parsed(request: Bytes | undefined): unknown {
+  const text = request && utf8Text(request);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+}
+
+function notGranted(seed: string, url: string): SeedError {
+  const host = URL.parse(url)?.hostname ?? "the host";
+  return new SeedError(
+    "egress",
+    `Seed "${seed}" may not send HTTP requests: it was granted no host`,
+    { hint: `Seed it with "--allow-host ${host.slice(0, 80)}"` },
+  );
+}

@@ -1,0 +1,256 @@
+// The load path of a module, as a pipeline: form, digest, validation, imports,
+// rewriting, compilation. It runs inside a sandbox thread. Each step refuses
+// with one sentence; what comes out can be instantiated on this host, and what
+// is to be kept spares the next load all steps but the last.
+
+import {
+  assert,
+  type Bytes,
+  concatBytes,
+  type Digest,
+  digestOf,
+  isFunctionName,
+  limits,
+  utf8,
+  utf8Text,
+} from "../kernel/mod.ts";
+import type { ThreadScope } from "../ports/mod.ts";
+import {
+  type ExportedFunction,
+  hidden,
+  type ImportedFunction,
+  type ModuleCaps,
+  type ModulePlan,
+  ModuleRefusal,
+  prepareModule,
+  type RewrittenModule,
+} from "../wasm/mod.ts";
+import { SeedError } from "./errors.ts";
+import type { ModuleSource } from "./messages.ts";
+import { offeredNamespaces, signatureOf } from "./signatures.ts";
+
+/** A module ready for any thread. */
+export type PreparedModule = {
+  readonly module: WebAssembly.Module;
+  readonly plan: ModulePlan;
+  /** Undefined when it came from just that. */
+  readonly kept: Bytes | undefined;
+};
+
+const magic = [0x00, 0x61, 0x73, 0x6d];
+
+/**
+ * Says in one sentence why `head` (the first 8 bytes or more) does not start a
+ * core module; undefined when it does.
+ */
+export function moduleFormFault(head: Uint8Array): string | undefined {
+  if (head.length === 0) return "It is empty";
+  if (magic.some((byte, index) => head[index] !== byte)) {
+    return "It is not WebAssembly: it does not start with \\0asm";
+  }
+  if (head.length < 8) return "It is truncated after the magic number";
+  if (head[6] === 1 && head[4] !== 1) {
+    return "It is a WebAssembly component; Pollen runs core modules";
+  }
+  if (head[4] !== 1 || head[5] !== 0 || head[6] !== 0 || head[7] !== 0) {
+    return "Its WebAssembly version is not 1";
+  }
+  return undefined;
+}
+
+type Hash = Pick<ThreadScope, "sha256">;
+
+/**
+ * Makes a published module, or what was kept of it, ready to be instantiated.
+ *
+ * @throws {SeedError} "invalid" or "link", with the reason; "lost" when what
+ * was kept is damaged.
+ */
+export async function prepareSource(
+  source: ModuleSource,
+  caps: ModuleCaps,
+  { sha256 }: Hash,
+): Promise<PreparedModule> {
+  if (source.type === "kept") {
+    const { bytes, plan } = await openKept(source.bytes, { sha256 });
+    return { module: compile(bytes), plan, kept: undefined };
+  }
+  checkForm(source.bytes);
+  const digest = digestOf(await sha256(source.bytes));
+  checkDigest(source.bytes, digest, source.digest);
+  const rewritten = rewriteChecked(source.bytes, caps);
+  const module = compile(rewritten.bytes);
+  return {
+    module,
+    plan: rewritten.plan,
+    kept: await sealKept(rewritten, { sha256 }),
+  };
+}
+
+/**
+ * Validates a module, refuses what this host does not offer, and rewrites it.
+ *
+ * @throws {SeedError} "invalid" or "link", with the reason.
+ */
+export function rewriteChecked(
+  bytes: Bytes,
+  caps: ModuleCaps,
+): RewrittenModule {
+  checkForm(bytes);
+  const rewritten = rewrite(bytes, caps);
+  for (const item of rewritten.plan.imports) checkImport(item);
+  if (callableFunctions(rewritten.plan).length > 0) return rewritten;
+  throw new SeedError(
+    "invalid",
+    "The module exports no function that can be called",
+    { hint: "Export one without parameters that returns an i32" },
+  );
+}
+
+function checkForm(bytes: Bytes): void {
+  if (bytes.length > limits.moduleBytesMax) {
+    throw new SeedError(
+      "invalid",
+      `The module has ${bytes.length} bytes, more than ` +
+        `${limits.moduleBytesMax}`,
+      { hint: "Build it for size, without debug information" },
+    );
+  }
+  const fault = moduleFormFault(bytes);
+  if (fault === undefined) return;
+  throw new SeedError("invalid", `This is no seed: ${fault}`, {
+    hint: "Build a core module, for example with an Extism PDK",
+  });
+}
+
+function checkDigest(bytes: Bytes, found: Digest, wanted: Digest): void {
+  if (found === wanted) return;
+  throw new SeedError(
+    "invalid",
+    `The module's ${bytes.length} bytes have the digest ${found}, not ` +
+      `${wanted}`,
+  );
+}
+
+function rewrite(bytes: Bytes, caps: ModuleCaps): RewrittenModule {
+  try {
+    return prepareModule(bytes, caps);
+  } catch (cause) {
+    if (!(cause instanceof ModuleRefusal)) throw cause;
+    const { message, hint } = cause;
+    throw new SeedError("invalid", message, { cause, hint });
+  }
+}
+
+/** The bytes are valid, but the engine has limits of its own. */
+function compile(bytes: Bytes): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.CompileError)) throw cause;
+    throw new SeedError(
+      "invalid",
+      `The engine does not compile the module: ${cause.message.slice(0, 200)}`,
+      { cause },
+    );
+  }
+}
+
+function checkImport(item: ImportedFunction): void {
+  const offered = signatureOf(item.module, item.name);
+  const what = [item.module, item.name]
+    .map((text) => JSON.stringify(text.slice(0, 80)))
+    .join(" ");
+  if (offered === undefined) {
+    throw new SeedError(
+      "link",
+      `The module imports ${what}, which Pollen does not offer`,
+      { hint: `Functions come from ${offeredNamespaces.join(", ")}` },
+    );
+  }
+  if (item.signature !== offered) {
+    throw new SeedError(
+      "link",
+      `The module imports ${what} as (${item.signature}), not (${offered})`,
+      { hint: "i is i32, I is i64; declare it as your PDK does" },
+    );
+  }
+}
+
+/** Exports of toolchains that no caller means. */
+const internals = new Set([
+  "_start",
+  "_initialize",
+  "__wasm_call_ctors",
+  "__wasm_call_dtors",
+  "hs_init",
+  "hs_exit",
+]);
+
+/** Exports without parameters that return an i32 or nothing, sorted. */
+export function callableFunctions({ exports }: ModulePlan): string[] {
+  return exports
+    .filter((item) =>
+      isCallable(item) && isFunctionName(item.name) && !internals.has(item.name)
+    )
+    .map((item) => item.name)
+    .sort();
+}
+
+function isCallable(item: ExportedFunction): boolean {
+  return item.signature === ":i" || item.signature === ":";
+}
+
+/**
+ * What runs before the first call, in order: the start function, then the
+ * toolchain's own. Reactor modules export `_initialize`, commands `_start`;
+ * others that need their constructors run export `__wasm_call_ctors` (LLVM's
+ * wasm-ld).
+ */
+export function initializersOf(plan: ModulePlan): readonly string[] {
+  const names = new Set(
+    plan.exports.filter(isCallable).map((item) => item.name),
+  );
+  const own = ["_initialize", "__wasm_call_ctors", "_start"]
+    .find((name) => names.has(name));
+  return [
+    ...plan.hasStart ? [hidden.start] : [],
+    ...own === undefined ? [] : [own],
+  ];
+}
+
+const hashBytes = 32;
+const lengthBytes = 4;
+
+/** sha256 of what follows, length of the plan, plan as JSON, module. */
+async function sealKept(
+  { bytes, plan }: RewrittenModule,
+  { sha256 }: Hash,
+): Promise<Bytes> {
+  const text = utf8(JSON.stringify(plan));
+  const length = new Uint8Array(lengthBytes);
+  new DataView(length.buffer).setUint32(0, text.length);
+  const body = concatBytes(length, text, bytes);
+  return concatBytes(await sha256(body), body);
+}
+
+async function openKept(
+  kept: Bytes,
+  { sha256 }: Hash,
+): Promise<RewrittenModule> {
+  const body = kept.subarray(hashBytes);
+  const hash = await sha256(body);
+  const isWhole = kept.length > hashBytes + lengthBytes &&
+    hash.every((byte, index) => byte === kept[index]);
+  if (!isWhole) {
+    throw new SeedError("lost", "The prepared module in the cache is damaged");
+  }
+  const view = new DataView(body.buffer, body.byteOffset);
+  const planEnd = lengthBytes + view.getUint32(0);
+  const text = utf8Text(body.subarray(lengthBytes, planEnd));
+  assert(text !== undefined, "the hash covers the plan");
+  return {
+    bytes: body.subarray(planEnd),
+    plan: JSON.parse(text) as ModulePlan,
+  };
+}

@@ -1,0 +1,92 @@
+// What guests ask of others while they run: pollen_request goes to the call's
+// own job, HTTP to the egress. Each request is answered exactly once, whatever
+// becomes of its call: one that was not would hold its guest for ever.
+
+import { type Bytes, PlnError } from "../kernel/mod.ts";
+import type { Log } from "../ports/mod.ts";
+import type {
+  FetchMessage,
+  HttpAnswer,
+  HttpAsk,
+  RequestMessage,
+  SeedFault,
+} from "../guest/mod.ts";
+import { takeOver } from "./handover.ts";
+import type { PendingCall } from "./pending_call.ts";
+import type { ThreadHandle } from "./thread_handle.ts";
+
+/** What a seed may reach, and whom an error names. */
+export type EgressGrant = {
+  readonly allowHosts: readonly string[];
+  readonly seed: string;
+};
+
+/** Outbound HTTP, as seeds need it. */
+export interface SeedEgress {
+  /**
+   * Sends one request and brings the answer.
+   *
+   * @throws {PlnError} Refused or failed: the guest is told the message.
+   */
+  fetch(
+    ask: HttpAsk,
+    grant: EgressGrant,
+    options: { readonly signal: AbortSignal; readonly deadlineMs: number },
+  ): Promise<HttpAnswer>;
+}
+
+export type RelayNeeds = { readonly log: Log; readonly egress: SeedEgress };
+
+export class Relay {
+  readonly #needs: RelayNeeds;
+
+  constructor(needs: RelayNeeds) {
+    this.#needs = needs;
+  }
+
+  request(thread: ThreadHandle, message: RequestMessage): void {
+    const [, request, id, uri, input] = message;
+    const call = openCall(thread, id);
+    const answer = (output: Bytes | undefined) => {
+      const given = output && takeOver(output);
+      thread.post(["answer", request, given], given);
+    };
+    if (call === undefined) return answer(undefined);
+    call.job.onRequest(uri, input).then(answer).catch((cause) => {
+      this.#needs.log.error("seed.request_broke", { cause });
+      answer(undefined);
+    });
+  }
+
+  fetch(thread: ThreadHandle, message: FetchMessage): void {
+    const [, request, id, ask] = message;
+    const call = openCall(thread, id);
+    const answer = (result: HttpAnswer | SeedFault) => {
+      const given = "body" in result ? result.body : undefined;
+      thread.post(["fetched", request, result], given);
+    };
+    if (call === undefined) return answer(over);
+    const { name, settings: { allowHosts } } = call.job.seed;
+    const { signal, job: { deadlineMs } } = call;
+    const grant = { allowHosts, seed: name };
+    this.#needs.egress.fetch(ask, grant, { signal, deadlineMs })
+      .then((result) => answer({ ...result, body: takeOver(result.body) }))
+      .catch((cause) => answer(call.isSettled ? over : this.#faultOf(cause)));
+  }
+
+  #faultOf(cause: unknown): SeedFault {
+    if (cause instanceof PlnError) {
+      const { message, hint } = cause;
+      return { reason: "egress", message, hint };
+    }
+    this.#needs.log.error("seed.fetch_broke", { cause });
+    return { reason: "egress", message: "The host failed to send it" };
+  }
+}
+
+const over: SeedFault = { reason: "cancelled", message: "The call is over" };
+
+function openCall(thread: ThreadHandle, id: number): PendingCall | undefined {
+  const call = thread.calls.get(id);
+  return call?.isSettled === false ? call : undefined;
+}
