@@ -1,42 +1,14 @@
-// `deno task bench`: the figures of the first release with their targets, as
-// JSON with the machine described. It asserts nothing about time; a figure that
-// misses its target says so in "met". Runs real processes, like a user's.
+// `deno task bench`: figures with their targets, as JSON with the machine
+// described. It asserts nothing about time; a figure that misses its target says
+// so in "met". `deno task bench processes` runs real processes, like a user's;
+// `deno task bench seeds` runs seeds on the pool, in this process.
 
 import { utf8 } from "../../src/kernel/mod.ts";
 import { example, Lab } from "../e2e/lab.ts";
+import { Figures, median } from "./figures.ts";
+import { benchSeeds } from "./seeds.ts";
 
-type Figure = {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly target: string;
-  readonly met: boolean;
-};
-
-const figures: Figure[] = [];
-
-function atMost(name: string, value: number, limit: [number, string]): void {
-  const [target, unit] = limit;
-  add({ name, value, unit, target: `<= ${target}`, met: value <= target });
-}
-
-function atLeast(name: string, value: number, limit: [number, string]): void {
-  const [target, unit] = limit;
-  add({ name, value, unit, target: `>= ${target}`, met: value >= target });
-}
-
-function add(figure: Figure): void {
-  figures.push(figure);
-  console.error(
-    `${figure.met ? "ok  " : "MISS"} ${figure.name}: ` +
-      `${Math.round(figure.value * 10) / 10} ${figure.unit} ` +
-      `(${figure.target})`,
-  );
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
-}
+const figures = new Figures();
 
 async function times(
   count: number,
@@ -55,7 +27,7 @@ async function version(): Promise<void> {
   await using lab = await Lab.open();
   await lab.must(["version"]);
   const ms = await times(15, () => lab.must(["version"]));
-  atMost("pln version", ms, [40, "ms"]);
+  figures.atMost("pln version", ms, [40, "ms"]);
 }
 
 async function start(): Promise<void> {
@@ -69,12 +41,15 @@ async function start(): Promise<void> {
     if (i === 6) {
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       const { node } = await lab.client.status();
-      atMost("idle daemon, no seeds", node.residentBytes / 1e6, [110, "MB"]);
+      figures.atMost("idle daemon, no seeds", node.residentBytes / 1e6, [
+        110,
+        "MB",
+      ]);
     }
     daemon.kill("SIGTERM");
     await daemon.status;
   }
-  atMost("daemon ready after start", median(samples), [400, "ms"]);
+  figures.atMost("daemon ready after start", median(samples), [400, "ms"]);
 }
 
 async function coldCall(): Promise<void> {
@@ -101,7 +76,7 @@ async function coldCall(): Promise<void> {
     samples.push(performance.now() - startMs);
     await lab.must(["down"]);
   }
-  atMost("cold call of a 2.3 MB module", median(samples), [60, "ms"]);
+  figures.atMost("cold call of a 2.3 MB module", median(samples), [60, "ms"]);
 }
 
 async function throughput(): Promise<void> {
@@ -123,17 +98,26 @@ async function throughput(): Promise<void> {
     rates.push(calls / ((performance.now() - startMs) / 1000));
   }
   const rate = median(rates.slice(1));
-  atLeast("calls by one client, 32 in flight", rate, [10_000, "calls/s"]);
+  figures.atLeast("calls by one client, 32 in flight", rate, [
+    10_000,
+    "calls/s",
+  ]);
 }
 
-for (const measure of [version, start, coldCall, throughput]) await measure();
+async function processes(): Promise<void> {
+  for (const measure of [version, start, coldCall, throughput]) {
+    await measure();
+  }
+}
 
-const machine = {
-  os: Deno.build.os,
-  arch: Deno.build.arch,
-  cores: navigator.hardwareConcurrency,
-  memoryBytes: Deno.systemMemoryInfo().total,
-  deno: Deno.version.deno,
-  date: new Date().toISOString(),
-};
-console.log(JSON.stringify({ version: 1, machine, figures }, undefined, 2));
+const benches = { processes, seeds: () => benchSeeds(figures) };
+const wanted = Deno.args[0];
+if (wanted !== undefined && !Object.hasOwn(benches, wanted)) {
+  console.error(`There is no bench "${wanted}": ${Object.keys(benches)}`);
+  Deno.exit(2);
+}
+for (const [name, bench] of Object.entries(benches)) {
+  if (wanted === undefined || wanted === name) await bench();
+}
+console.error(figures.table());
+console.log(figures.json());
