@@ -60,7 +60,7 @@ export function openDaemonPorts(
     log,
     outbound: scope.use(openOutbound()),
     random: openRandom(),
-    sandbox: openSandbox({ mainUrl }),
+    sandbox: openSandbox({ mainUrl, probePath: directory }),
     signer: openSigner(),
     web: scope.use(openWeb({ onError })),
     residentBytes: () => Deno.memoryUsage().rss,

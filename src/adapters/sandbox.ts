@@ -14,6 +14,11 @@ export type SandboxOptions = {
   readonly mainUrl: string;
   /** The machine's cores unless told. */
   readonly cores?: number | undefined;
+  /**
+   * A file or directory that may be opened, to see whether there are file
+   * descriptors left; undefined: it is not looked at.
+   */
+  readonly probePath?: string | undefined;
 };
 
 let openThreads = 0;
@@ -26,13 +31,15 @@ export function openThreadCount(): number {
   return openThreads;
 }
 
-export function openSandbox({ mainUrl, cores }: SandboxOptions): Sandbox {
+export function openSandbox(options: SandboxOptions): Sandbox {
+  const { mainUrl, cores, probePath } = options;
   const ticker = new SandboxTicker((hooks) =>
     new WorkerThread(mainUrl, { name: tickerRole, ...hooks, onEnd: () => {} })
   );
   return {
     cores: Math.max(1, Math.trunc(cores ?? navigator.hardwareConcurrency)),
     memoryBytes: machineMemoryBytes(),
+    canSpawn: () => probePath === undefined || hasDescriptors(probePath),
     spawn(name) {
       const thread: WorkerThread = new WorkerThread(mainUrl, {
         name,
@@ -50,6 +57,25 @@ export function openSandbox({ mainUrl, cores }: SandboxOptions): Sandbox {
       return thread;
     },
   };
+}
+
+/** A thread takes 6, the ticker as many; others open some meanwhile. */
+const freeDescriptorsMin = 16;
+
+/** Tries it: Deno's own threads panic when there are none left. */
+function hasDescriptors(path: string): boolean {
+  const files: Deno.FsFile[] = [];
+  try {
+    while (files.length < freeDescriptorsMin) files.push(Deno.openSync(path));
+    return true;
+  } catch (cause) {
+    if (!(cause instanceof Error) || !/os error 2[34]\b/.test(cause.message)) {
+      throw cause;
+    }
+    return false;
+  } finally {
+    for (const file of files) file.close();
+  }
 }
 
 /** Undefined without the right to ask. */

@@ -72,6 +72,11 @@ export interface Sandbox {
   readonly cores: number;
   /** The machine's memory; undefined when it may not be asked. */
   readonly memoryBytes?: number | undefined;
-  /** Starts a thread; messages posted before it runs are kept. */
+  /** Whether the process has what one more thread takes: file descriptors. */
+  canSpawn(): boolean;
+  /**
+   * Starts a thread; messages posted before it runs are kept. Never while it
+   * cannot: that ends the process (Deno 2.9.6).
+   */
   spawn(name: string): SandboxThread;
 }

@@ -4,7 +4,12 @@
 
 import { type Bytes, limits } from "../kernel/mod.ts";
 import type { Clock } from "../ports/mod.ts";
-import { cancelled, saturated, type SeedError } from "../guest/mod.ts";
+import {
+  cancelled,
+  saturated,
+  SaturatedError,
+  type SeedError,
+} from "../guest/mod.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Lane } from "./lane.ts";
 import type { Load, Loads } from "./loads.ts";
@@ -140,7 +145,13 @@ export class Dispatch implements CallOwner {
     slot: number,
     { nowMs }: { readonly nowMs: number },
   ): void {
-    const thread = this.#needs.workers.at(slot);
+    let thread: ThreadHandle;
+    try {
+      thread = this.#needs.workers.at(slot);
+    } catch (cause) {
+      if (!(cause instanceof SaturatedError)) throw cause;
+      return call.fail(cause);
+    }
     const load = this.#needs.loads.on(thread, call.job.seed);
     thread.add(call, load);
     if (load.isReady) thread.postCall(call, load, { nowMs });

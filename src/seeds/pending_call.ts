@@ -3,7 +3,7 @@
 // own, and nothing made before it is needed. It is answered exactly once.
 
 import type { Bytes } from "../kernel/mod.ts";
-import type { SeedError } from "../guest/mod.ts";
+import type { SaturatedError, SeedError } from "../guest/mod.ts";
 import { takeOver } from "./handover.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { Lane } from "./lane.ts";
@@ -81,7 +81,7 @@ export class PendingCall {
     if (this.#settle()) this.#answer.resolve(output);
   }
 
-  fail(fault: SeedError): void {
+  fail(fault: SeedError | SaturatedError): void {
     if (this.#settle()) this.#answer.reject(fault);
   }
 

@@ -77,7 +77,10 @@ export class SeedPool implements AsyncDisposable {
     this.#budget = Budget.ofBytes(
       Math.min(limits.guestsBytesMax, memoryBytes / 2),
     );
-    const workers = new Workers(cores, () => this.#spawn());
+    const workers = new Workers(cores, {
+      canSpawn: () => sandbox.canSpawn(),
+      spawn: () => this.#spawn(),
+    });
     const assignment = new Assignment(workers);
     const preparations = new Preparations({
       cache: new ModuleCache(needs),

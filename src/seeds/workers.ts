@@ -2,15 +2,24 @@
 // own, and one standby, which prepares modules and takes the place of a worker
 // that is lost. Each is started when it is first needed, and never before.
 
+import { SaturatedError } from "../guest/mod.ts";
 import type { ThreadHandle } from "./thread_handle.ts";
 
 export class Workers {
   readonly #slots: (ThreadHandle | undefined)[];
+  readonly #canSpawn: () => boolean;
   readonly #spawn: () => ThreadHandle;
   #standby: ThreadHandle | undefined;
 
   /** @param cores Of the machine: one is left to the main thread. */
-  constructor(cores: number, spawn: () => ThreadHandle) {
+  constructor(
+    cores: number,
+    { canSpawn, spawn }: {
+      readonly canSpawn: () => boolean;
+      readonly spawn: () => ThreadHandle;
+    },
+  ) {
+    this.#canSpawn = canSpawn;
     const count = Math.max(1, cores - 1);
     this.#slots = new Array<ThreadHandle | undefined>(count).fill(undefined);
     this.#spawn = spawn;
@@ -26,10 +35,20 @@ export class Workers {
     return [...this.#slots, this.#standby].filter((one) => one !== undefined);
   }
 
-  /** The worker of a slot, started if it is not there. */
+  /**
+   * The worker of a slot, started if it is not there; another one if it cannot
+   * be started now.
+   *
+   * @throws {SaturatedError} There is none, and none can be started.
+   */
   at(slot: number): ThreadHandle {
     const running = this.#slots[slot];
     if (running !== undefined) return running;
+    if (!this.#canSpawn()) {
+      const other = this.#slots.find((thread) => thread !== undefined);
+      if (other !== undefined) return other;
+      throw noDescriptors();
+    }
     const thread = this.#spawn();
     thread.slot = slot;
     this.#slots[slot] = thread;
@@ -49,8 +68,9 @@ export class Workers {
 
   /** Starts the standby as soon as a worker is in use. */
   complete(): void {
+    if (this.#standby !== undefined) return;
     const isAnyInUse = this.#slots.some((thread) => thread && isInUse(thread));
-    if (isAnyInUse) this.#startStandby();
+    if (isAnyInUse && this.#canSpawn()) this.#startStandby();
   }
 
   /** Calls that the slot's worker has, those included that wait there. */
@@ -70,11 +90,12 @@ export class Workers {
     thread.slot = slot;
     this.#slots[slot] = thread;
     this.#standby = undefined;
-    this.#startStandby();
+    if (this.#canSpawn()) this.#startStandby();
   }
 
   #startStandby(): ThreadHandle {
     if (this.#standby !== undefined) return this.#standby;
+    if (!this.#canSpawn()) throw noDescriptors();
     const thread = this.#standby = this.#spawn();
     void thread.ping(); // it says so when it is up
     return thread;
@@ -94,4 +115,11 @@ export class Workers {
 function isInUse(thread: ThreadHandle): boolean {
   for (const load of thread.loads.values()) if (load.isReady) return true;
   return false;
+}
+
+function noDescriptors(): SaturatedError {
+  return new SaturatedError(
+    "This node has no file descriptors left to start a thread with",
+    { hint: "Close connections, or raise its limit of open files" },
+  );
 }

@@ -62,6 +62,10 @@ class SimulatedSandbox implements SimSandbox {
     this.#options = options;
   }
 
+  canSpawn(): boolean {
+    return true;
+  }
+
   spawn(name: string): SandboxThread {
     const thread: SimThread = new SimThread(name, {
       ...this.#options,

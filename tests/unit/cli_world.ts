@@ -150,6 +150,7 @@ export class CliWorld {
       signer: openSigner(),
       web: this.#web(),
       sandbox: {
+        canSpawn: () => false,
         cores: 1,
         spawn: () => {
           throw new Error("No seed runs here");

@@ -233,3 +233,20 @@ Deno.test("a thread that always crashes at its start does not run wild", async (
   assert.ok(lost <= 8, `${lost} threads`);
   assert.equal(running, 0);
 });
+
+Deno.test("S43 without file descriptors no thread is started, and calls say so", async () => {
+  const { lab, closing, seed } = openAskingLab({ cores: 3 });
+  await using _ = closing;
+  const start = () => lab.pool.call(lab.job(seed, "fine"));
+  lab.sandbox.canSpawn = () => false;
+  assert.equal(await endingOf(start()), "PLN_SATURATED");
+  assert.equal(lab.sandbox.threads().length, 0);
+  lab.sandbox.canSpawn = () => true;
+  assert.equal(await endingOf(lab.run(seed, "fine")), "ok");
+  lab.sandbox.canSpawn = () => false;
+  // Many at once would spread over two workers: one has to do.
+  const calls = Array.from({ length: 60 }, start);
+  await lab.world.complete(Promise.all(calls));
+  await lab.world.run(lab.world.nowMs + 200);
+  assert.equal(lab.sandbox.threads().length, 1);
+});

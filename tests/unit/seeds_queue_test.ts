@@ -123,7 +123,10 @@ Deno.test("a queue gives its calls in order, whoever leaves it", () => {
 
 Deno.test("the ways of seeds that nobody calls are forgotten", () => {
   const assignment = new Assignment(
-    new Workers(4, () => assert.fail("no thread is needed")),
+    new Workers(4, {
+      canSpawn: () => true,
+      spawn: () => assert.fail("no thread is needed"),
+    }),
   );
   const [busy, loaded, idle] = ["busy", "loaded", "idle"]
     .map((key) => assignment.laneOf(key));
