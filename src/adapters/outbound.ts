@@ -1,7 +1,8 @@
 // Outbound HTTP by node:http over connections of our own: to a given address,
 // without a look-up, with the URL's name in Host and TLS. In come requests; out
 // go whole responses, counted while they arrive. It follows nothing, decodes
-// nothing, reads no environment, and leaves no connection open when disposed.
+// nothing, asks no proxy, and leaves no connection open when disposed. Deno's TLS
+// reads DENO_TLS_CA_STORE and SSLKEYLOGFILE by itself: the launcher sets both.
 
 import { ClosedError } from "../kernel/mod.ts";
 import {
@@ -15,7 +16,12 @@ import {
   OutboundConnections,
 } from "./outbound_connections.ts";
 import { exchange } from "./outbound_exchange.ts";
-import { type NamesOptions, OutboundNames } from "./outbound_names.ts";
+import {
+  type LookupOptions,
+  type NamesOptions,
+  OutboundNames,
+} from "./outbound_names.ts";
+import { LocalNetworks } from "./outbound_networks.ts";
 import { addressText } from "./tcp_connection.ts";
 
 /** Of the machine unless told otherwise, as tests do. */
@@ -36,6 +42,7 @@ const idempotentMethods: ReadonlySet<string> = new Set([
 class NodeOutbound implements Outbound, AsyncDisposable {
   readonly #connections: OutboundConnections;
   readonly #names: OutboundNames;
+  readonly #networks = new LocalNetworks();
   readonly #closing = new AbortController();
 
   constructor(options: OutboundOptions) {
@@ -45,10 +52,15 @@ class NodeOutbound implements Outbound, AsyncDisposable {
 
   async resolve(
     host: string,
-    { signal }: { readonly signal: AbortSignal },
+    { partition, signal: given }: LookupOptions,
   ): Promise<readonly string[]> {
-    using either = new EitherSignal(signal, this.#closing.signal);
-    return await this.#names.resolve(host, either.signal);
+    using either = new EitherSignal(given, this.#closing.signal);
+    const { signal } = either;
+    return await this.#names.resolve(host, { partition, signal });
+  }
+
+  localNetworks(): readonly string[] {
+    return this.#networks.get();
   }
 
   async request(request: OutboundRequest): Promise<OutboundResponse> {

@@ -7,6 +7,7 @@ import type { Agent, ClientRequest } from "node:http";
 import type { Socket } from "node:net";
 import { assert, limits } from "../kernel/mod.ts";
 import { OutboundError, type OutboundRequest } from "../ports/mod.ts";
+import { IdleSockets } from "./outbound_idle_sockets.ts";
 import { addressText } from "./tcp_connection.ts";
 
 /** What node:http hands from a request to its connection. */
@@ -39,11 +40,13 @@ export class OutboundConnections implements AsyncDisposable {
   readonly #open = new Set<Socket>();
   /** Requests that got a connection somebody had used before. */
   readonly #reused = new WeakSet<ClientRequest>();
+  readonly #idle: IdleSockets;
   #modules: Promise<Modules> | undefined;
   #keeping: Agent | undefined;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#idle = new IdleSockets(options.idleMsMax ?? idleMsMaxDefault);
   }
 
   /** The agent that keeps connections, or one that opens a new one. */
@@ -78,6 +81,7 @@ export class OutboundConnections implements AsyncDisposable {
     const agent = new modules.http.Agent({
       keepAlive,
       maxFreeSockets: idlePerRouteMax,
+      // Shorter when the server says so; any byte renews it.
       timeout: this.#options.idleMsMax ?? idleMsMaxDefault,
     });
     agent.getName = (options) => nameOf(routeOf(options));
@@ -94,11 +98,15 @@ export class OutboundConnections implements AsyncDisposable {
       return undefined as never;
     };
     const keepSocketAlive = agent.keepSocketAlive.bind(agent);
-    agent.keepSocketAlive = (socket) =>
-      idleCount(agent) < limits.outboundIdleConnectionsMax &&
-      keepSocketAlive(socket);
+    agent.keepSocketAlive = (socket) => {
+      const isKept = this.#idle.count < limits.outboundIdleConnectionsMax &&
+        keepSocketAlive(socket);
+      if (isKept) this.#idle.keep(socket);
+      return isKept;
+    };
     const reuseSocket = agent.reuseSocket.bind(agent);
     agent.reuseSocket = (socket, request) => {
+      this.#idle.take(socket);
       reuseSocket(socket, request);
       // Deno 2.9.6 would send any request again, a POST too, when a reused
       // connection ends, even after it was received. The caller decides that.
@@ -202,14 +210,6 @@ function routeOf(options: unknown): Route {
 function nameOf({ request, port }: Route): string {
   const { url, address, partition } = request;
   return JSON.stringify([partition, url.protocol, url.hostname, port, address]);
-}
-
-function idleCount(agent: Agent): number {
-  let count = 0;
-  for (const sockets of Object.values(agent.freeSockets)) {
-    count += sockets?.length ?? 0;
-  }
-  return count;
 }
 
 /** Deno 2.9.6 remembers the name of each connection that failed. */

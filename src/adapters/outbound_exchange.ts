@@ -4,11 +4,13 @@
 // body in a million pieces costs no more than in one.
 
 import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { type Bytes, emptyBytes } from "../kernel/mod.ts";
 import {
   OutboundError,
   type OutboundFault,
   type OutboundHead,
+  type OutboundRequest,
   type OutboundResponse,
 } from "../ports/mod.ts";
 import type { OutboundConnections, Route } from "./outbound_connections.ts";
@@ -30,6 +32,16 @@ export type ExchangeOptions = {
 
 /** A server may send as many as it likes: more are no use to anybody. */
 const informationMax = 16;
+
+/**
+ * Of what comes for one request in all. A body in chunks of 16 bytes fits, and
+ * so do all headers that are passed over; chunk extensions without end do not.
+ */
+function wireBytesMax(
+  { bodyBytesMax, headBytesMax }: OutboundRequest,
+): number {
+  return 2 * bodyBytesMax + (informationMax + 2) * headBytesMax;
+}
 
 /** Each costs this process some 4 us, however little is in it. */
 const smallPiecesMax = 65_536;
@@ -100,10 +112,19 @@ class Reception {
   #informationCount = 0;
   #hasBegun = false;
   #isOver = false;
+  #socket: Socket | undefined;
+  /** Of all that came, also what is no body. */
+  #wireBytesLeft: number;
 
   constructor(request: ClientRequest, route: Route) {
     this.#request = request;
     this.#route = route;
+    this.#wireBytesLeft = wireBytesMax(route.request);
+    request.on("socket", (socket) => {
+      if (this.#isOver) return;
+      this.#socket = socket;
+      socket.on("data", this.#onWire);
+    });
     route.signal.addEventListener("abort", this.#onAbort);
     request.on("error", this.#onError);
     request.on("close", () => {
@@ -158,15 +179,30 @@ class Reception {
     ) {
       return this.#fail("malformed", { detail: "it sends crumbs" });
     }
-    if (length > this.#buffer.length) {
-      const wanted = Math.max(length, 2 * this.#buffer.length);
-      const larger = new Uint8Array(Math.min(wanted, bodyBytesMax));
-      larger.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = larger;
-    }
+    if (!this.#makeRoom(length)) return this.#fail("no-room");
     this.#buffer.set(piece, this.#length);
     this.#length = length;
   }
+
+  /** Whether so many bytes may be held. */
+  #makeRoom(length: number): boolean {
+    const { request } = this.#route;
+    const before = this.#buffer.length;
+    if (length <= before) return true;
+    const size = Math.min(Math.max(length, 2 * before), request.bodyBytesMax);
+    if (request.mayKeep?.(size - before) === false) return false;
+    const larger = new Uint8Array(size);
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+    return true;
+  }
+
+  /** node:http hands nothing on of what is around a body, and limits none. */
+  readonly #onWire = (piece: Uint8Array): void => {
+    this.#wireBytesLeft -= piece.length;
+    if (this.#wireBytesLeft >= 0) return;
+    this.#fail("malformed", { detail: "it sends too much around its body" });
+  };
 
   readonly #onAbort = (): void => this.#end(this.#route.signal.reason);
 
@@ -204,6 +240,7 @@ class Reception {
   #close(): void {
     this.#isOver = true;
     this.#route.signal.removeEventListener("abort", this.#onAbort);
+    this.#socket?.off("data", this.#onWire);
   }
 }
 

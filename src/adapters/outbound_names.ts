@@ -3,12 +3,27 @@
 // files are written too: a slow name server, which a seed may choose, must never
 // hold those. Only where no name server may be asked does getaddrinfo do it.
 
+import { limits } from "../kernel/mod.ts";
 import { OutboundError } from "../ports/mod.ts";
 import { isDenied } from "./denied.ts";
 
 export type NamesOptions = {
   /** The machine's own unless told. */
   readonly nameServer?: { readonly ipAddr: string; readonly port: number };
+  /** In the place of getaddrinfo. */
+  readonly askSystem?: (host: string) => Promise<readonly string[]>;
+};
+
+/** Who asks, and until when. */
+export type LookupOptions = {
+  /** Has a few of the places where look-ups block a thread, never all. */
+  readonly partition: string;
+  readonly signal: AbortSignal;
+};
+
+type Waiting = {
+  readonly partition: string;
+  readonly run: () => Promise<void>;
 };
 
 /** Of the 32 threads that Deno 2.9.6 has for all that blocks. */
@@ -16,15 +31,22 @@ const blockingMax = 4;
 
 export class OutboundNames {
   readonly #options: NamesOptions;
-  readonly #waiting: (() => Promise<void>)[] = [];
-  #blocking = 0;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting>();
+  /** By partition. */
+  readonly #blocking = new Map<string, number>();
+  #blockingTotal = 0;
 
   constructor(options: NamesOptions) {
     this.#options = options;
   }
 
   /** IPv4 first; at least one. Rejects with the signal's reason. */
-  async resolve(host: string, signal: AbortSignal): Promise<readonly string[]> {
+  async resolve(
+    host: string,
+    options: LookupOptions,
+  ): Promise<readonly string[]> {
+    const { signal } = options;
     signal.throwIfAborted();
     const answers = await Promise.allSettled([
       this.#ask(host, { record: "A", signal }),
@@ -32,14 +54,14 @@ export class OutboundNames {
     ]);
     signal.throwIfAborted();
     const addresses: string[] = [];
-    let cause: unknown;
+    const reasons: unknown[] = [];
     for (const answer of answers) {
       if (answer.status === "fulfilled") addresses.push(...answer.value);
-      else cause = answer.reason;
+      else reasons.push(answer.reason);
     }
     if (addresses.length > 0) return addresses;
-    if (isDenied(cause)) return await this.#askSystem(host, signal);
-    throw new OutboundError("unknown-host", host, { cause });
+    if (reasons.some(isDenied)) return await this.#askSystem(host, options);
+    throw new OutboundError("unknown-host", host, { cause: reasons[0] });
   }
 
   async #ask(
@@ -55,16 +77,23 @@ export class OutboundNames {
   /** A look-up that was given up goes on, and keeps its place. */
   async #askSystem(
     host: string,
-    signal: AbortSignal,
+    { partition, signal }: LookupOptions,
   ): Promise<readonly string[]> {
     const { promise, resolve, reject } = Promise.withResolvers<
       readonly string[]
     >();
-    const giveUp = () => reject(signal.reason);
+    const { askSystem = systemAddresses } = this.#options;
+    const entry: Waiting = {
+      partition,
+      run: () => askSystem(host).then(resolve, reject),
+    };
+    const giveUp = () => {
+      this.#waiting.delete(entry);
+      reject(signal.reason);
+    };
+    signal.throwIfAborted();
     signal.addEventListener("abort", giveUp);
-    this.#waiting.push(async () => {
-      if (!signal.aborted) await systemAddresses(host).then(resolve, reject);
-    });
+    this.#waiting.add(entry);
     this.#startNext();
     try {
       return await promise;
@@ -74,14 +103,26 @@ export class OutboundNames {
   }
 
   #startNext(): void {
-    if (this.#blocking >= blockingMax) return;
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    this.#blocking++;
-    void next().finally(() => {
-      this.#blocking--;
-      this.#startNext();
-    });
+    for (const entry of this.#waiting) {
+      if (this.#blockingTotal >= blockingMax) return;
+      const { partition, run } = entry;
+      const own = this.#blocking.get(partition) ?? 0;
+      if (own >= limits.outboundLookupsPerPartitionMax) continue;
+      this.#waiting.delete(entry);
+      this.#blocking.set(partition, own + 1);
+      this.#blockingTotal++;
+      void run().finally(() => {
+        this.#leave(partition);
+        this.#startNext();
+      });
+    }
+  }
+
+  #leave(partition: string): void {
+    const others = (this.#blocking.get(partition) ?? 0) - 1;
+    this.#blockingTotal--;
+    if (others > 0) this.#blocking.set(partition, others);
+    else this.#blocking.delete(partition);
   }
 }
 

@@ -32,13 +32,18 @@ export class SandboxTicker {
   readonly #start: (hooks: TickerHooks) => SandboxThread;
   /** Those that listen and have not ended. */
   readonly #threads = new Map<TickedThread, Page>();
-  readonly bell = new Int32Array(new SharedArrayBuffer(bellBytes));
+  #bell = newBell();
   #worker: SandboxThread | undefined;
   #isListening = false;
   #deaths = 0;
 
   constructor(start: (hooks: TickerHooks) => SandboxThread) {
     this.#start = start;
+  }
+
+  /** What a thread rings; another one once all threads have ended. */
+  get bell(): Int32Array<SharedArrayBuffer> {
+    return this.#bell;
   }
 
   /**
@@ -87,7 +92,9 @@ export class SandboxTicker {
   #close(): void {
     this.#worker?.terminate();
     // Terminating does not end a wait (Deno 2.9.6).
-    announceMail(this.bell);
+    announceMail(this.#bell);
+    // The one that ends may still write to its bell: the next has its own.
+    this.#bell = newBell();
     this.#worker = undefined;
     this.#isListening = false;
     this.#deaths = 0;
@@ -95,15 +102,19 @@ export class SandboxTicker {
 
   #tell(): void {
     if (!this.#isListening) return;
-    announceMail(this.bell);
+    announceMail(this.#bell);
     this.#worker?.post(this.#watched());
   }
 
   #watched(): Watch {
     return {
-      bell: this.bell,
+      bell: this.#bell,
       pages: [...this.#threads.values()],
-      mail: Atomics.load(this.bell, bellWords.mail),
+      mail: Atomics.load(this.#bell, bellWords.mail),
     };
   }
+}
+
+function newBell(): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(bellBytes));
 }

@@ -10,6 +10,7 @@ import {
   type Ports,
 } from "../ports/mod.ts";
 import { type Address, parseAddress } from "./address.ts";
+import { BodyBudget, type BodyShare } from "./body_budget.ts";
 import { EgressFailure, EgressRefusal } from "./egress_error.ts";
 import { type EgressGrant, HostGrant, type Target, targetOf } from "./grant.ts";
 import { isRedirect, redirected } from "./redirect.ts";
@@ -29,7 +30,15 @@ type Hop = {
   /** Checked, at least one. */
   readonly addresses: readonly Address[];
   readonly seed: string;
+  readonly share: BodyShare;
   readonly signal: AbortSignal;
+};
+
+/** What all hops of one request have in common. */
+type Journey = {
+  readonly grant: HostGrant;
+  readonly time: TimeLimit;
+  readonly share: BodyShare;
 };
 
 /** One a node: it counts what is under way. */
@@ -38,6 +47,7 @@ export class Egress {
   /** Requests under way, by seed. */
   readonly #underWay = new Map<string, number>();
   #total = 0;
+  readonly #bodies = new BodyBudget(limits.fetchBodiesBytesMax);
 
   /** Starts nothing; holds nothing to dispose. */
   constructor(needs: EgressNeeds) {
@@ -58,27 +68,34 @@ export class Egress {
     options: TimeLimits,
   ): Promise<HttpAnswer> {
     options.signal.throwIfAborted();
-    const request = checkRequest(ask, grant.seed);
+    // Before the request is looked at: the rest of them costs nothing.
     using _place = this.#enter(grant.seed);
+    const request = checkRequest(ask, grant.seed);
     using time = new TimeLimit(this.#needs.clock, options);
-    return await this.#follow(request, { grant: new HostGrant(grant), time });
+    using share = this.#bodies.open();
+    const networks = this.#needs.outbound.localNetworks();
+    return await this.#follow(request, {
+      grant: new HostGrant(grant, { networks }),
+      time,
+      share,
+    });
   }
 
   async #follow(
     first: CheckedRequest,
-    { grant, time }: { readonly grant: HostGrant; readonly time: TimeLimit },
+    { grant, time, share }: Journey,
   ): Promise<HttpAnswer> {
     const { seed } = grant;
     const { signal } = time;
     let request = first;
-    let via: string | undefined;
+    let from: Target | undefined;
     for (let redirects = 0;; redirects++) {
-      const target = targetOf(request.url, { seed, via });
+      const target = targetOf(request.url, { seed, from });
       grant.checkHost(target);
       time.host = target.host;
-      const addresses = await this.#resolve(target, signal);
+      const addresses = await this.#resolve(target, { seed, signal });
       for (const address of addresses) grant.checkAddress(target, address);
-      const hop = { target, addresses, seed, signal };
+      const hop = { target, addresses, seed, share, signal };
       const { status, headers, body } = await this.#send(request, hop);
       const next = redirected(request, { status, headers });
       if (next === undefined) return { status, headers, body };
@@ -89,19 +106,20 @@ export class Egress {
         );
       }
       request = next;
-      via = target.host;
+      from = target;
     }
   }
 
   /** Once for each hop: a second look might bring other addresses. */
   async #resolve(
     { host, address, via }: Target,
-    signal: AbortSignal,
+    { seed, signal }: { readonly seed: string; readonly signal: AbortSignal },
   ): Promise<readonly Address[]> {
     if (address !== undefined) return [address];
     let texts: readonly string[];
     try {
-      texts = await this.#needs.outbound.resolve(host, { signal });
+      const { outbound } = this.#needs;
+      texts = await outbound.resolve(host, { partition: seed, signal });
     } catch (cause) {
       throw failureOf(cause);
     }
@@ -115,7 +133,7 @@ export class Egress {
   /** The next address is tried only if the one before saw no request. */
   async #send(
     request: CheckedRequest,
-    { target, addresses, seed, signal }: Hop,
+    { target, addresses, seed, share, signal }: Hop,
   ): Promise<OutboundResponse> {
     const { method, body } = request;
     let failure: unknown;
@@ -133,6 +151,7 @@ export class Egress {
           headBytesMax: limits.fetchHeadBytesMax,
           bodyBytesMax: limits.fetchBodyBytesMax,
           isBodyWanted: (head) => !isRedirect(head),
+          mayKeep: (bytes) => share.take(bytes),
           signal,
         });
       } catch (cause) {
@@ -152,7 +171,8 @@ export class Egress {
         { hint: "Let it wait for an answer before it asks again" },
       );
     }
-    if (this.#total >= limits.fetchesMax) {
+    const forOthers = own > 0 ? limits.fetchesForOthersMin : 0;
+    if (this.#total >= limits.fetchesMax - forOthers) {
       throw new EgressFailure(
         `This node has ${this.#total} HTTP requests of seeds under way, and ` +
           "may not have more",

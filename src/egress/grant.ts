@@ -3,15 +3,11 @@
 // opens an address that is not public: that takes a grant of the address, or of
 // "localhost". What cannot be read as a grant grants nothing.
 
-import { InputError } from "../kernel/mod.ts";
+import { InputError, isHostName } from "../kernel/mod.ts";
 import { type Address, hostOf, parseAddress } from "./address.ts";
 import { EgressRefusal } from "./egress_error.ts";
-import {
-  type HostPattern,
-  isHostName,
-  parseHostPattern,
-} from "./host_pattern.ts";
-import { rangeOf } from "./ranges.ts";
+import { type HostPattern, parseHostPattern } from "./host_pattern.ts";
+import { parseNetworks, type Prefix, rangeOf } from "./ranges.ts";
 
 /** What a seed was published with, and its name for messages. */
 export type EgressGrant = {
@@ -33,12 +29,19 @@ export type Target = {
   readonly via: string | undefined;
 };
 
-/** @throws {EgressRefusal} Not http or https, credentials, or no host. */
+/**
+ * Where a URL leads.
+ *
+ * @param options.from Who redirected there.
+ * @throws {EgressRefusal} Not http or https, credentials, no host, or no longer
+ *   https.
+ */
 export function targetOf(
   given: URL,
-  { seed, via }: { readonly seed: string; readonly via?: string | undefined },
+  { seed, from }: { readonly seed: string; readonly from?: Target | undefined },
 ): Target {
   const url = new URL(given);
+  const via = from?.host;
   const refuse = (what: string, options: { reason: string; hint?: string }) =>
     new EgressRefusal(
       `${mayNot({ seed, via }, what)}: ${options.reason}`,
@@ -48,6 +51,11 @@ export function targetOf(
   if (protocol !== "http:" && protocol !== "https:") {
     const what = `a ${protocol.slice(0, 40)} address`;
     throw refuse(what, { reason: "only http: and https: are open to seeds" });
+  }
+  if (protocol === "http:" && from?.url.protocol === "https:") {
+    const reason = "a redirect may not leave https: for http:";
+    const hint = "Let the seed ask for that address itself, if that is meant";
+    throw refuse(url.host, { reason, hint });
   }
   if (username !== "" || password !== "") {
     const reason = "its URL holds a user name or a password";
@@ -72,30 +80,36 @@ export function targetOf(
 export class HostGrant {
   readonly seed: string;
   readonly #patterns: readonly HostPattern[];
+  readonly #networks: readonly Prefix[];
 
-  constructor({ seed, allowHosts }: EgressGrant) {
+  /** `networks` are where this machine is, as "address/bits". */
+  constructor(
+    { seed, allowHosts }: EgressGrant,
+    { networks = [] }: { readonly networks?: readonly string[] } = {},
+  ) {
     this.seed = seed;
     this.#patterns = allowHosts.flatMap(patternsOf);
+    this.#networks = parseNetworks(networks);
   }
 
   /** @throws {EgressRefusal} No pattern names this host and port. */
   checkHost(target: Target): void {
     const { host, port, address } = target;
+    if (address !== undefined) this.#checkNameable(target, address);
     const named = this.#patterns.filter((one) => namesHost(one, target));
     if (named.some((one) => hasPort(one, port))) return;
-    const isNameable = address === undefined ||
-      rangeOf(address)?.isNameable !== false;
     const what = named.length > 0 ? `port ${port} of ${host}` : host;
     const wanted = withPort(host, port);
     throw new EgressRefusal(
       `${mayNot({ ...target, seed: this.seed }, what)}: ${this.#granted()}`,
-      { hint: isNameable ? seedItWith(wanted) : undefined },
+      { hint: seedItWith(wanted) },
     );
   }
 
   /** @throws {EgressRefusal} The address is not public and not granted. */
   checkAddress(target: Target, address: Address): void {
-    const range = rangeOf(address);
+    this.#checkNameable(target, address);
+    const range = rangeOf(address, this.#networks);
     if (range === undefined) return;
     const { host, port } = target;
     const isOpen = this.#patterns.some((pattern) =>
@@ -104,20 +118,34 @@ export class HostGrant {
         range.isLoopback && host === "localhost" && namesHost(pattern, target)
       )
     );
-    if (isOpen && range.isNameable) return;
+    if (isOpen) return;
+    const wanted = withPort(hostOf(address), port);
+    throw new EgressRefusal(
+      this.#mayNotBecause(target, { address, label: range.label }),
+      { hint: `${seedItWith(wanted)} as well, if that is meant` },
+    );
+  }
+
+  /** Without a hint: there is nothing that would open it. */
+  #checkNameable(target: Target, address: Address): void {
+    const { label, isNameable = true } = rangeOf(address) ?? {};
+    if (isNameable || label === undefined) return;
+    throw new EgressRefusal(
+      this.#mayNotBecause(target, { address, label }) +
+        ", which no grant opens",
+    );
+  }
+
+  #mayNotBecause(
+    target: Target,
+    { address, label }: { readonly address: Address; readonly label: string },
+  ): string {
+    const { host } = target;
     const where = host === hostOf(address)
       ? "it"
       : `its address ${address.text}`;
-    const wanted = withPort(hostOf(address), port);
-    throw new EgressRefusal(
-      `${mayNot({ ...target, seed: this.seed }, host)}: ` +
-        `${where} is ${range.label}`,
-      {
-        hint: range.isNameable
-          ? `${seedItWith(wanted)} as well, if that is meant`
-          : undefined,
-      },
-    );
+    const what = mayNot({ ...target, seed: this.seed }, host);
+    return `${what}: ${where} is ${label}`;
   }
 
   #granted(): string {

@@ -3,7 +3,7 @@
 // the pattern with its one spelling goes out. It never widens what was typed:
 // what can be read in two ways is refused.
 
-import { InputError, limits } from "../kernel/mod.ts";
+import { InputError, isHostName, limits } from "../kernel/mod.ts";
 import { type Address, hostOf, parseAddress } from "./address.ts";
 import { rangeOf } from "./ranges.ts";
 
@@ -47,7 +47,7 @@ export function parseHostPattern(text: string): HostPattern {
   }
   const range = rangeOf(address);
   if (range?.isNameable === false) {
-    throw patternError(text, `it is ${range.label}`);
+    throw patternError(text, `it is ${range.label}`, { hint: noGrant });
   }
   return { text: spelled + tail, port, host: { type: "address", address } };
 }
@@ -77,6 +77,7 @@ function splitPort(text: string): { host: string; port: number | undefined } {
   throw patternError(text, "its port is not one from 1 to 65535");
 }
 
+const noGrant = "Leave it out: no grant opens this address";
 const noHost = "it is no host name and no IP address";
 const example = 'Such as api.example.org, "*.example.org", ' +
   "api.example.org:8443 or 10.0.0.7";
@@ -84,7 +85,8 @@ const example = 'Such as api.example.org, "*.example.org", ' +
 function formFault(text: string): string | undefined {
   if (text === "") return "it is empty";
   if (text.length > limits.hostPatternCharactersMax) return "it is too long";
-  if (/[\s\p{C}]/u.test(text)) return "it holds a space";
+  if (/\s/.test(text)) return "it holds a space";
+  if (/\p{C}/u.test(text)) return "it holds an invisible character";
   if (text.includes("://")) return "it has a scheme";
   if (text.includes("@")) return "it has credentials";
   if (/[/\\?#]/.test(text)) return "it has a path";
@@ -96,20 +98,12 @@ function formFault(text: string): string | undefined {
   return /\.(?::[0-9]*)?$/.test(text) ? "it ends with a dot" : undefined;
 }
 
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const nameCharactersMax = 253; // RFC 1035 section 2.3.4, without its ends
-
-/** Whether DNS could know it: in ASCII, lower case, without a final dot. */
-export function isHostName(text: string): boolean {
-  return text.length <= nameCharactersMax &&
-    text.split(".").every((part) => label.test(part));
-}
-
 /** As URLs spell it (IDNA in ASCII), IPv6 without brackets. */
 function normalName(host: string): string | undefined {
   const isBare = host.includes(":") && !host.startsWith("[");
   const url = URL.parse(`http://${isBare ? `[${host}]` : host}/`);
   const name = url?.hostname ?? "";
   if (name.startsWith("[")) return name.slice(1, -1);
-  return isHostName(name) ? name : undefined;
+  const isKnown = isHostName(name) || parseAddress(name) !== undefined;
+  return isKnown ? name : undefined;
 }

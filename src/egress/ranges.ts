@@ -5,30 +5,57 @@
 
 import { type Address, addressOf, parseAddress } from "./address.ts";
 
-/** Why an address is not public; in messages it follows "which is". */
+/** Why an address is not public. */
 export type AddressRange = {
+  /** Says what it is, after "it is" or "its address is" in messages. */
   readonly label: string;
   /** Stays on the machine itself. */
   readonly isLoopback: boolean;
-  /** One host has it, so that a grant may name it. */
+  /** A grant may name it. */
   readonly isNameable: boolean;
 };
 
-/** Undefined for an address of the public Internet. */
-export function rangeOf(address: Address): AddressRange | undefined {
+/** All addresses that start with the same bits. */
+export type Prefix = {
+  readonly bytes: readonly number[];
+  readonly bits: number;
+};
+
+/**
+ * Undefined for an address of the public Internet.
+ *
+ * @param networks Where this machine is; see `parseNetworks`.
+ */
+export function rangeOf(
+  address: Address,
+  networks: readonly Prefix[] = [],
+): AddressRange | undefined {
   for (const row of rows) {
     if (isWithin(address, row)) return row.range;
   }
   if (isWithin(address, translated)) {
     // Networks without IPv4 reach all of it under this prefix.
-    const inner = rangeOf(addressOf(address.bytes.slice(12)));
+    const inner = rangeOf(addressOf(address.bytes.slice(12)), networks);
     return inner && { ...inner, isLoopback: false };
   }
+  if (networks.some((network) => isWithin(address, network))) return local;
   if (address.bytes.length === 4) return undefined;
   return isWithin(address, globalUnicast) ? undefined : reserved;
 }
 
-type Prefix = { readonly bytes: readonly number[]; readonly bits: number };
+/**
+ * The networks of "address/bits" texts. One that is wider than any network of
+ * machines stands for its address alone, and what is no address for nothing.
+ */
+export function parseNetworks(texts: readonly string[]): readonly Prefix[] {
+  return texts.map(prefix).flatMap(({ bytes, bits }) => {
+    const most = 8 * bytes.length;
+    if (most === 0) return [];
+    const isNetwork = bits >= most / 4 && bits <= most;
+    return [{ bytes, bits: isNetwork ? bits : most }];
+  });
+}
+
 type Row = Prefix & { readonly range: AddressRange };
 
 function range(
@@ -38,7 +65,9 @@ function range(
   return { label, isLoopback: false, isNameable: true, ...facts };
 }
 
-const metadata = range("a cloud's metadata service");
+// Whoever reaches it is the machine: no owner of a seed may give that away.
+const metadata = range("a cloud's metadata service", { isNameable: false });
+const local = range("an address of this machine's network");
 const loopback = range("a loopback address", { isLoopback: true });
 const privateUse = range("a private address");
 const linkLocal = range("a link-local address");

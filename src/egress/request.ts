@@ -48,6 +48,10 @@ export function checkRequest(ask: HttpAsk, seed: string): CheckedRequest {
   if (ask.body.length > limits.fetchRequestBodyBytesMax) {
     throw fault(`a body of over ${limits.fetchRequestBodyBytesMax} bytes`);
   }
+  // Before anything reads them: a guest may have written megabytes.
+  if (headBytes(Object.entries(ask.headers)) > limits.fetchHeadBytesMax) {
+    throw fault(`headers of over ${limits.fetchHeadBytesMax} bytes`);
+  }
   const method = methodOf(ask.method);
   if (method === undefined) throw fault(`the method ${quoted(ask.method)}`);
   const headers = new Map<string, string>();
@@ -59,7 +63,7 @@ export function checkRequest(ask: HttpAsk, seed: string): CheckedRequest {
     const key = name.toLowerCase();
     if (ownHeaders.has(key)) continue;
     const before = headers.get(key);
-    const text = value.replaceAll(/^[\t ]+|[\t ]+$/g, "");
+    const text = trimmed(value);
     headers.set(key, before === undefined ? text : `${before}, ${text}`);
   }
   for (const [name, value] of usualHeaders) {
@@ -126,10 +130,26 @@ function headerFault(
     : undefined;
 }
 
-function headBytes(headers: ReadonlyMap<string, string>): number {
+/** Of Latin-1 texts, each on a line. */
+function headBytes(
+  headers: Iterable<readonly [name: string, value: string]>,
+): number {
   let bytes = 0;
   for (const [name, value] of headers) bytes += name.length + value.length + 4;
   return bytes;
+}
+
+/** Without blanks at its ends; a pattern would try each blank within, twice. */
+function trimmed(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value[start])) start++;
+  while (start < end && isBlank(value[end - 1])) end--;
+  return value.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === " " || character === "\t";
 }
 
 function quoted(text: string): string {

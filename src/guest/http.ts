@@ -6,6 +6,8 @@
 import {
   type Bytes,
   emptyBytes,
+  isHostName,
+  limits,
   type Shape,
   shape as s,
   utf8,
@@ -36,12 +38,28 @@ export async function fetchFor(
   guest: Guest,
   offsets: { readonly request: bigint; readonly body: bigint },
 ): Promise<bigint> {
-  const { call, host, kernel, setup } = guest;
+  const { call, host, kernel, setup: { name, mayFetch } } = guest;
+  const { fetchWishBytesMax, fetchRequestBodyBytesMax } = limits;
+  if (!mayFetch) {
+    throw notGranted(name, kernel.read(offsets.request, fetchWishBytesMax));
+  }
+  // Here, as whatever is posted costs the thread of all seeds its time.
+  checkSize("request", kernel.lengthAt(offsets.request), {
+    name,
+    bytesMax: fetchWishBytesMax,
+  });
+  checkSize("body", kernel.lengthAt(offsets.body), {
+    name,
+    bytesMax: fetchRequestBodyBytesMax,
+  });
   const ask = askOf(
     kernel.read(offsets.request),
     kernel.read(offsets.body) ?? emptyBytes,
   );
-  if (!setup.mayFetch) throw notGranted(setup.name, ask.url);
+  checkSize("headers", headBytes(ask), {
+    name,
+    bytesMax: limits.fetchHeadBytesMax,
+  });
   guest.fetched = undefined;
   const { status, headers, body } = await call.wait(
     () => host.fetch(call, ask),
@@ -82,11 +100,49 @@ function parsed(request: Bytes | undefined): unknown {
   }
 }
 
-function notGranted(seed: string, url: string): SeedError {
-  const host = URL.parse(url)?.hostname ?? "the host";
+/** What an HTTP request may weigh, for messages. */
+const sizeNames = {
+  request: "an HTTP request",
+  body: "an HTTP body",
+  headers: "HTTP headers",
+} as const;
+
+function checkSize(
+  what: keyof typeof sizeNames,
+  bytes: number,
+  { name, bytesMax }: { readonly name: string; readonly bytesMax: number },
+): void {
+  if (bytes <= bytesMax) return;
+  throw new SeedError(
+    "egress",
+    `Seed "${name}" may not send ${sizeNames[what]} of ${bytes} bytes: ` +
+      `${bytesMax} are allowed`,
+    {
+      hint: what === "body"
+        ? "Let the seed send it in parts"
+        : "Let the seed send what is large as the request's body",
+    },
+  );
+}
+
+/** As the egress counts them: each on a line. */
+function headBytes({ headers }: HttpAsk): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    bytes += name.length + value.length + 4;
+  }
+  return bytes;
+}
+
+/** The hint names a host only if its name is what would be granted. */
+function notGranted(seed: string, request: Bytes | undefined): SeedError {
+  const wish = s.checkShape(wishShape, parsed(request));
+  const url = "value" in wish ? URL.parse(wish.value.url) : undefined;
+  const host = url && isHostName(url.hostname) ? url.host.slice(0, 80) : "";
+  const flag = `--allow-host ${host}`.trimEnd();
   return new SeedError(
     "egress",
     `Seed "${seed}" may not send HTTP requests: it was granted no host`,
-    { hint: `Seed it with "--allow-host ${host.slice(0, 80)}"` },
+    { hint: `Seed it with "${flag}"` + (host === "" ? " for that host" : "") },
   );
 }

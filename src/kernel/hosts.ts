@@ -9,11 +9,17 @@ const label = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 /** A host whose last label is a number is an address to a URL. */
 const number = "(?:[0-9]+|0x[0-9a-f]*)$";
 const names = new RegExp(
-  String.raw`^(?:\*\.)?(?:${label}\.)*(?!${number})${label}$`,
+  String.raw`^(?:${label}\.)*(?!${number})${label}$`,
 );
+const nameCharactersMax = 253; // RFC 1035 section 2.3.4, without its ends
 const address = /^(?:[0-9]+(?:\.[0-9]+){3}|\[[0-9a-f:]+\])$/;
 const portForm = /:([1-9][0-9]{0,4})$/;
 const portMax = 65_535;
+
+/** Whether DNS could know it: in ASCII, lower case, without a final dot. */
+export function isHostName(text: string): boolean {
+  return text.length <= nameCharactersMax && names.test(text);
+}
 
 /**
  * Whether `text` names hosts: "api.example.org", "*.example.org:8443",
@@ -24,6 +30,6 @@ export function isHostPattern(text: string): boolean {
   const port = Number(portForm.exec(text)?.[1] ?? 0);
   const host = text.replace(portForm, "");
   if (port > portMax) return false;
-  if (names.test(host)) return true;
+  if (isHostName(host.replace(/^\*\./, ""))) return true;
   return address.test(host) && URL.parse(`http://${host}`)?.hostname === host;
 }

@@ -41,6 +41,8 @@ export type OutboundRequest = {
   readonly bodyBytesMax: number;
   /** False leaves the body unread. All are read unless told. */
   isBodyWanted?(head: OutboundHead): boolean;
+  /** Asked before so many more bytes of the body are held; false ends it. */
+  mayKeep?(bytes: number): boolean;
   readonly signal: AbortSignal;
 };
 
@@ -53,6 +55,7 @@ export type OutboundFault =
   | "malformed" // what came is not HTTP/1.1
   | "large-head" // over `headBytesMax`
   | "large-body" // over `bodyBytesMax`
+  | "no-room" // `mayKeep` said no
   | "denied"; // this process lacks the right to connect there
 
 const sentences: Readonly<Record<OutboundFault, (host: string) => string>> = {
@@ -63,6 +66,7 @@ const sentences: Readonly<Record<OutboundFault, (host: string) => string>> = {
   "malformed": (host) => `${host} does not answer in HTTP/1.1`,
   "large-head": (host) => `${host} answers with too large a header`,
   "large-body": (host) => `${host} answers with too large a body`,
+  "no-room": (host) => `There is no room for the answer of ${host} now`,
   "denied": (host) => `This node has no right to connect to ${host}`,
 };
 
@@ -74,6 +78,7 @@ const hints: Readonly<Record<OutboundFault, string>> = {
   "malformed": "Check the port, and whether it wants https",
   "large-head": "Ask the server for fewer or smaller headers",
   "large-body": "Ask for less at once, such as by a range",
+  "no-room": "Try again in a moment: other answers are under way",
   "denied": "Nobody may reach the metadata service of a cloud machine",
 };
 
@@ -81,7 +86,7 @@ const hints: Readonly<Record<OutboundFault, string>> = {
 export class OutboundError extends PlnError {
   /** One code for all: `fault` tells them apart. */
   readonly code = "PLN_OUTBOUND";
-  /** "local" when it was our own right that was missing. */
+  /** "local" when it was our own right or room that was missing. */
   readonly kind: ErrorKind;
   /** Exit code 4 when denied, else 6. */
   override readonly outcome: Outcome;
@@ -99,7 +104,8 @@ export class OutboundError extends PlnError {
     const { detail } = options;
     const tail = detail === undefined ? "" : `: ${detail.slice(0, 200)}`;
     super(sentences[fault](host) + tail, { hint: hints[fault], ...options });
-    this.kind = fault === "denied" ? "local" : "peer";
+    const isOwn = fault === "denied" || fault === "no-room";
+    this.kind = isOwn ? "local" : "peer";
     this.outcome = fault === "denied" ? "permission" : "unreachable";
   }
 }
@@ -107,15 +113,21 @@ export class OutboundError extends PlnError {
 /** Safe for any number of requests at once: it has no limit of its own. */
 export interface Outbound {
   /**
-   * All addresses of a DNS name, IPv4 first, as literals; at least one.
+   * All addresses of a DNS name, IPv4 first, as literals; at least one. No
+   * partition takes all that look-ups may occupy.
    *
    * @throws {OutboundError} "unknown-host".
    * @throws The signal's reason when it aborts first.
    */
   resolve(
     host: string,
-    options: { readonly signal: AbortSignal },
+    options: { readonly partition: string; readonly signal: AbortSignal },
   ): Promise<readonly string[]>;
+  /**
+   * This machine's addresses and how much of each is its network's, as
+   * "192.0.2.7/24"; half a minute old at most, and none if it may not know.
+   */
+  localNetworks(): readonly string[];
   /**
    * One exchange. A method that is safe to repeat (RFC 9110 section 9.2.2) may
    * reach the server twice, when a kept connection turns out to be dead.

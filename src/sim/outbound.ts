@@ -40,6 +40,8 @@ export class SimOutbound implements Outbound {
   readonly lookups: string[] = [];
   /** In the order in which they were sent; the newest 10,000. */
   readonly requests: OutboundRequest[] = [];
+  /** What `localNetworks` tells; a machine with loopback alone unless told. */
+  networks: readonly string[] = ["127.0.0.1/8", "::1/128"];
   readonly #clock: Clock;
   readonly #names = new Map<string, (readonly string[])[]>();
   readonly #servers = new Map<string, SimServer>();
@@ -65,7 +67,7 @@ export class SimOutbound implements Outbound {
   /** Takes name look-ups from the script. */
   async resolve(
     host: string,
-    { signal }: { readonly signal: AbortSignal },
+    { signal }: { readonly partition: string; readonly signal: AbortSignal },
   ): Promise<readonly string[]> {
     await this.#turn(signal);
     keepNewest(this.lookups, host);
@@ -73,6 +75,11 @@ export class SimOutbound implements Outbound {
     const [addresses = []] = sets.length > 1 ? sets.splice(0, 1) : sets;
     if (addresses.length === 0) throw new OutboundError("unknown-host", host);
     return [...addresses];
+  }
+
+  /** As scripted. */
+  localNetworks(): readonly string[] {
+    return this.networks;
   }
 
   /** Asks the address's server; nobody there refuses. */
@@ -96,6 +103,9 @@ export class SimOutbound implements Outbound {
     if (body.length > request.bodyBytesMax) {
       const detail = `it has more than ${request.bodyBytesMax} bytes`;
       throw new OutboundError("large-body", host, { detail });
+    }
+    if (request.mayKeep?.(body.length) === false) {
+      throw new OutboundError("no-room", host);
     }
     if (answer.end === "broken-off") {
       throw new OutboundError("broken-off", host);

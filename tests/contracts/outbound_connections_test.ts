@@ -106,6 +106,34 @@ Deno.test("openOutbound() closes what nobody uses", async () => {
   await closed.promise;
 });
 
+Deno.test("openOutbound() closes a kept connection on which more comes", async () => {
+  const closed = Promise.withResolvers<void>();
+  const kept = Promise.withResolvers<Socket>();
+  await using pair = await Pair.open((seen, socket) => {
+    socket.on("close", () => closed.resolve());
+    ok(seen, socket);
+    kept.resolve(socket);
+  }, { idleMsMax: 60_000 });
+  await pair.ask();
+  const socket = await kept.promise;
+  socket.write("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison");
+  await closed.promise;
+  assert.equal(await pair.ask(), "ok");
+  assert.equal(pair.server.connections, 2);
+});
+
+Deno.test("openOutbound() uses no connection that said more than asked", async () => {
+  const poison = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison";
+  await using pair = await Pair.open((_seen, socket) =>
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok${poison}`)
+  );
+  for (let count = 0; count < 3; count++) {
+    const text = await pair.ask().catch((cause: Error) => cause.message);
+    assert.doesNotMatch(text ?? "", /poison/);
+  }
+  assert.equal(pair.server.connections, 3);
+});
+
 Deno.test("openOutbound() waits for an answer as long as it takes", async () => {
   const answer: WireHandle = (seen, socket) => {
     socket.setTimeout(100, () => ok(seen, socket));
@@ -143,7 +171,10 @@ Deno.test("openOutbound() ends what is under way when disposed", async () => {
   await rejected;
   await closed;
   await assert.rejects(pair.ask(), ClosedError);
-  const lookup = pair.outbound.resolve("a.example", { signal: never });
+  const lookup = pair.outbound.resolve("a.example", {
+    partition: "test",
+    signal: never,
+  });
   await assert.rejects(lookup, ClosedError);
 });
 
@@ -255,6 +286,44 @@ Deno.test("openOutbound() takes a body in small pieces, but no flood", async () 
   await failsWith(pair.ask(), "malformed");
 });
 
+Deno.test("openOutbound() gives up what is only around a body", async () => {
+  // Chunks of one byte or none, each with an extension of a kilobyte.
+  const extension = `;${"a".repeat(1_000)}\r\n`;
+  for (const chunk of [`10${extension}0123456789abcdef\r\n`, extension]) {
+    const start = chunk === extension ? "5" : "";
+    await using pair = await Pair.open((_, socket) => {
+      socket.write(`${head}transfer-encoding: chunked\r\n\r\n${start}`);
+      const piece = chunk === extension
+        ? extension.trimEnd().repeat(60)
+        : chunk.repeat(60);
+      const more = () => {
+        while (!socket.destroyed && socket.write(piece)) {
+          /* until it is full */
+        }
+      };
+      socket.on("drain", more);
+      more();
+    });
+    const { message } = await failsWith(pair.ask(), "malformed");
+    assert.match(message, /: it sends too much around its body$/);
+  }
+});
+
+Deno.test("openOutbound() counts each answer of a connection for itself", async () => {
+  const piece = `10;${"a".repeat(1_000)}\r\n0123456789abcdef\r\n`;
+  await using pair = await Pair.open((_, socket) =>
+    socket.write(
+      `${head}transfer-encoding: chunked\r\n\r\n${piece.repeat(200)}0\r\n\r\n`,
+    )
+  );
+  // 18 headers and two bodies make 300,000 bytes.
+  const limits = { headBytesMax: 10_000, bodyBytesMax: 60_000 };
+  for (let count = 0; count < 5; count++) {
+    assert.equal((await pair.ask(limits))?.length, 3_200);
+  }
+  assert.equal(pair.server.connections, 1);
+});
+
 Deno.test("openOutbound() sends no header that holds another", async () => {
   await using pair = await Pair.open(ok);
   const smuggling = [
@@ -282,6 +351,15 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "openOutbound() knows no networks without the right to",
+  permissions: { net: true, sys: ["hostname"] },
+  fn: async () => {
+    await using outbound = openOutbound();
+    assert.deepEqual(outbound.localNetworks(), []);
+  },
+});
+
 Deno.test("openOutbound() asks for both kinds of address, by full names", async () => {
   const records = {
     "four.example": { a: "192.0.2.7" },
@@ -290,7 +368,8 @@ Deno.test("openOutbound() asks for both kinds of address, by full names", async 
   };
   await using server = new NameServer(records);
   await using outbound = openOutbound({ nameServer: server.address });
-  const lookup = (host: string) => outbound.resolve(host, { signal: never });
+  const lookup = (host: string) =>
+    outbound.resolve(host, { partition: "test", signal: never });
   assert.deepEqual(await lookup("four.example"), ["192.0.2.7"]);
   assert.deepEqual(await lookup("six.example"), ["2001:db8::7"]);
   await failsWith(lookup("empty.example"), "unknown-host");
@@ -304,7 +383,10 @@ Deno.test("openOutbound() gives a name server up that says nothing", async () =>
   await using outbound = openOutbound({ nameServer: server.address });
   const abort = new AbortController();
   const reason = new Error("enough");
-  const lookup = outbound.resolve("slow.example", { signal: abort.signal });
+  const lookup = outbound.resolve("slow.example", {
+    partition: "test",
+    signal: abort.signal,
+  });
   const rejected = assert.rejects(lookup, reason);
   await server.asked.promise;
   abort.abort(reason);
@@ -319,12 +401,15 @@ Deno.test({
     await using outbound = openOutbound({ nameServer });
     const lookups = Array.from(
       { length: 10 },
-      () => outbound.resolve("localhost", { signal: never }),
+      () => outbound.resolve("localhost", { partition: "test", signal: never }),
     );
     for (const addresses of await Promise.all(lookups)) {
       assert.ok(addresses.includes("127.0.0.1"), addresses.join());
     }
-    const other = outbound.resolve("other.example", { signal: never });
+    const other = outbound.resolve("other.example", {
+      partition: "test",
+      signal: never,
+    });
     await failsWith(other, "unknown-host");
   },
 });

@@ -82,18 +82,29 @@ export function testOutbound(label: string, open: OpenOutboundSubject): void {
   testRequests(test);
   testAnswers(test);
   testLimits(test);
+  testRoom(test);
   testFailures(test);
 }
 
 function testNames(test: Test): void {
   test("resolves a name to all its addresses", async (subject) => {
     const addresses = await subject.outbound.resolve(subject.name, {
+      partition: "test",
       signal: never,
     });
     assert.deepEqual(addresses, ["192.0.2.7", "2001:db8::7"]);
   });
+  test("tells the machine's networks", ({ outbound }) => {
+    const networks = outbound.localNetworks();
+    assert.ok(networks.includes("127.0.0.1/8"), networks.join());
+    for (const one of networks) assert.match(one, /^[0-9a-f.:]+\/[0-9]+$/);
+    return Promise.resolve();
+  });
   test("says that a name has no address", async ({ outbound }) => {
-    const lookup = outbound.resolve("nobody.example", { signal: never });
+    const lookup = outbound.resolve("nobody.example", {
+      partition: "test",
+      signal: never,
+    });
     const { message } = await failsWith(lookup, "unknown-host");
     assert.match(message, /^nobody\.example /);
   });
@@ -101,7 +112,7 @@ function testNames(test: Test): void {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
     await assert.rejects(
-      subject.outbound.resolve(subject.name, { signal }),
+      subject.outbound.resolve(subject.name, { partition: "test", signal }),
       reason,
     );
   });
@@ -259,6 +270,30 @@ function testLimits(test: Test): void {
       }));
     assert.equal((await request(39_000)).headers["x-a"]?.length, 39_000);
     await failsWith(request(40_001), "large-head");
+  });
+}
+
+function testRoom(test: Test): void {
+  test("asks before it holds a body", async (subject) => {
+    const server = await subject.serve(() => ({ body: "x".repeat(70_000) }));
+    const asked: number[] = [];
+    const mayKeep = (bytes: number) => {
+      asked.push(bytes);
+      return true;
+    };
+    const request = requestTo(server, { mayKeep, bodyBytesMax: 80_000 });
+    assert.equal((await subject.outbound.request(request)).body.length, 70_000);
+    const bytes = asked.reduce((sum, one) => sum + one, 0);
+    assert.ok(bytes >= 70_000 && bytes <= 80_000, asked.join());
+  });
+  test("ends an answer for which there is no room", async (subject) => {
+    const server = await subject.serve(() => ({ body: "x".repeat(70_000) }));
+    let leftBytes = 69_999;
+    const mayKeep = (bytes: number) => (leftBytes -= bytes) >= 0;
+    const work = subject.outbound.request(requestTo(server, { mayKeep }));
+    const { message, outcome } = await failsWith(work, "no-room");
+    assert.match(message, /^There is no room for the answer of unresolved\./);
+    assert.equal(outcome, "unreachable");
   });
 }
 

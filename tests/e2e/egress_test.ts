@@ -99,11 +99,17 @@ Deno.test("R15 a seed without a grant reaches nothing, and says what it lacks", 
 
 Deno.test("R15 no grant opens a cloud's metadata service", async () => {
   await withServer(async (lab) => {
-    await seedFor(lab, "169.254.169.254");
+    const module = lab.path("fetcher.wasm");
+    await lab.refused(["seed", module, "--allow-host", "169.254.169.254"], {
+      code: 2,
+      says: /"169\.254\.169\.254" is no host to allow: .* metadata service/,
+      next: /no grant opens/,
+    });
+    await seedFor(lab, "*.example.org");
     await lab.refused(get("http://169.254.169.254/latest/"), {
       code: 1,
-      says: /This node has no right to connect to 169\.254\.169\.254/,
-      next: /metadata service/,
+      says: /a cloud's metadata service, which no grant opens/,
+      next: /./,
     });
   });
 });

@@ -24,6 +24,56 @@ workers.accepts("types, and names that the file declares itself", {
     "const scope = globalThis as unknown as WorkerScope; scope.close();",
 });
 
+workers.accepts("the global object as a type of ours, and new members of it", {
+  file: "src/adapters/thread_scope.ts",
+  source: "const scope = globalThis as unknown as Partial<WorkerScope>;" +
+    "function f() { return globalThis as unknown as WorkerScope; }" +
+    'Object.defineProperty(globalThis, "process", { value: undefined });' +
+    'globalThis.addEventListener("error", f); self.close();',
+});
+
+workers.accepts("the one file that starts programs", {
+  file: "src/adapters/detached_process.ts",
+  source: 'const { spawn } = await import("node:child_process");',
+});
+
+workers.refuses("a Worker by any name of the global object", {
+  file: "src/adapters/thread_scope.ts",
+  source: "new self.Worker(url); new window.Worker(url);" +
+    "new global.Worker(url); new self.window.globalThis.Worker(url);",
+  says: Array.from({ length: 4 }, () => /makes threads/),
+});
+
+workers.refuses("the global object under another name, or handed on", {
+  file: "src/adapters/thread_scope.ts",
+  source:
+    "const here = self; const there = globalThis; let all; all = window;" +
+    'Reflect.get(globalThis, "Worker"); make(self as Scope);' +
+    '(globalThis as any)["Wor" + "ker"]; (globalThis as Scope)[name];' +
+    "const { ...rest } = globalThis; const one = globalThis as any;" +
+    "function f() { return globalThis; } const list = [self];",
+  says: Array.from({ length: 11 }, () => /makes threads/),
+});
+
+workers.refuses("modules by a way round imports", {
+  file: "src/adapters/platform.ts",
+  source: 'process.getBuiltinModule("worker_threads");' +
+    'globalThis.process.getBuiltinModule("worker_threads");' +
+    "const host = process; const { process: other } = globalThis;" +
+    'import { createRequire } from "node:module";' +
+    'import { getBuiltinModule } from "node:process";' +
+    'await import("node:" + "worker_threads");' +
+    'export * from "node:worker_threads";',
+  says: Array.from({ length: 8 }, () => /makes threads/),
+});
+
+workers.refuses("this program started again by Node", {
+  file: "src/adapters/platform.ts",
+  source: 'import { fork } from "node:child_process";' +
+    'import cluster from "node:cluster"; await import("child_process");',
+  says: Array.from({ length: 3 }, () => /makes threads/),
+});
+
 workers.refuses("a Worker made by another adapter or by main.ts", {
   file: "src/adapters/thread_scope.ts",
   source: 'new Worker(url); new globalThis.Worker(url, { deno: "none" });' +

@@ -2,7 +2,6 @@
 // time and number, and what a seed is told when the network fails.
 
 import assert from "node:assert/strict";
-import { EgressFailure } from "../../src/egress/mod.ts";
 import { limits } from "../../src/kernel/mod.ts";
 import { OutboundError, type OutboundFault } from "../../src/ports/mod.ts";
 import { EgressLab, publicAddress } from "./egress_lab.ts";
@@ -94,13 +93,13 @@ Deno.test("a failure says what failed and about whom", async () => {
 
 Deno.test("an address that the node itself may not reach is refused", async () => {
   const lab = new EgressLab();
-  const address = "169.254.169.254";
+  const address = "10.0.0.7";
   lab.outbound.serve(address, () => {
     throw new OutboundError("denied", address);
   });
   const allowHosts = [address];
   const { message } = await lab.refusal(`http://${address}/`, { allowHosts });
-  assert.match(message, /^This node has no right to connect to 169/);
+  assert.match(message, /^This node has no right to connect to 10/);
 });
 
 Deno.test("an answer has limits: header and body", async () => {
@@ -180,32 +179,102 @@ Deno.test("a request leaves nothing behind when it is over", async () => {
   abort.abort();
 });
 
+/** Requests that wait for an answer until they are told to end. */
+class Crowd implements AsyncDisposable {
+  readonly #lab: EgressLab;
+  readonly #abort = new AbortController();
+  readonly #waiting: Promise<unknown>[] = [];
+
+  constructor(lab: EgressLab) {
+    this.#lab = lab;
+    lab.outbound.serve(publicAddress, () => ({ end: "never" }));
+  }
+
+  add(seed: string, count = 1): void {
+    const { signal } = this.#abort;
+    for (let at = 0; at < count; at++) {
+      const work = this.#lab.fetch(url, { seed, signal });
+      this.#waiting.push(assert.rejects(work, /AbortError/));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await Promise.all(this.#waiting);
+  }
+}
+
 Deno.test("a seed has at most 16 requests under way, a node 64", async () => {
   const lab = new EgressLab();
-  lab.outbound.serve(publicAddress, () => ({ end: "never" }));
-  const abort = new AbortController();
-  const { signal } = abort;
-  const waiting: Promise<unknown>[] = [];
-  const ask = (seed: string) => {
-    const work = lab.fetch(url, { seed, signal, leftMs: 60_000 });
-    waiting.push(assert.rejects(work));
-  };
-  for (let count = 0; count < 16; count++) ask("news");
-  const one = await lab.failure(url, { seed: "news" });
-  assert.match(one.message, /^Seed "news" has 16 HTTP requests under way/);
-  for (const seed of ["b", "c", "d"]) {
-    for (let count = 0; count < 16; count++) ask(seed);
+  {
+    await using crowd = new Crowd(lab);
+    crowd.add("news", 16);
+    const one = await lab.failure(url, { seed: "news" });
+    assert.match(one.message, /^Seed "news" has 16 HTTP requests under way/);
+    crowd.add("b", 16);
+    crowd.add("c", 15);
+    for (let at = 0; at < 17; at++) crowd.add(`single ${at}`);
+    const all = await lab.failure(url, { seed: "other" });
+    assert.match(all.message, /^This node has 64 HTTP requests/);
+    assert.equal(all.hint, "Try again in a moment");
   }
-  const all = await lab.failure(url, { seed: "other" });
-  assert.match(all.message, /^This node has 64 HTTP requests/);
-  assert.equal(
-    all instanceof EgressFailure && all.hint,
-    "Try again in a moment",
-  );
-  abort.abort();
-  await Promise.all(waiting);
   lab.outbound.serve(publicAddress, () => ({ body: "again" }));
   assert.equal(await lab.text(url, { seed: "news" }), "again");
+});
+
+Deno.test("the last 16 requests of a node are for seeds that have none", async () => {
+  const lab = new EgressLab();
+  await using crowd = new Crowd(lab);
+  for (const seed of ["a", "b", "c"]) crowd.add(seed, 16);
+  crowd.add("other");
+  const { message } = await lab.failure(url, { seed: "other" });
+  assert.match(message, /^This node has 49 HTTP requests/);
+  crowd.add("another");
+});
+
+Deno.test("a request over the limit of requests is not looked at", async () => {
+  const lab = new EgressLab();
+  await using crowd = new Crowd(lab);
+  crowd.add("news", 16);
+  let looks = 0;
+  const headers = new Proxy({}, {
+    ownKeys: () => {
+      looks++;
+      return [];
+    },
+  });
+  const { message } = await lab.failure({ url, headers }, { seed: "news" });
+  assert.match(message, /has 16 HTTP requests under way/);
+  assert.equal(looks, 0);
+});
+
+Deno.test("answers under way have at most 128 MiB together", async () => {
+  const lab = new EgressLab();
+  const largest = new Uint8Array(limits.fetchBodyBytesMax);
+  const abort = new AbortController();
+  const { signal } = abort;
+  lab.outbound.serve(publicAddress, ({ url: { pathname } }) => ({
+    body: pathname === "/small" ? "s" : largest,
+    ...(pathname === "/held" ? { end: "never" } : {}),
+  }));
+  const held = Array.from(
+    { length: 16 },
+    (_, at) => lab.fetch(`${url}held`, { seed: `${at}`, signal }),
+  );
+  const ended = held.map((work) => assert.rejects(work, /AbortError/));
+  await lab.fetch(`${url}small`).catch(() => {});
+  const { message, hint } = await lab.failure(`${url}small`);
+  assert.equal(
+    message,
+    "There is no room for the answer of api.example.org now",
+  );
+  assert.match(hint ?? "", /^Try again/);
+  abort.abort();
+  await Promise.all(ended);
+  // What was taken is given back, also by answers that came.
+  for (let count = 0; count < 17; count++) {
+    assert.equal((await lab.fetch(url)).body.length, largest.length);
+  }
 });
 
 Deno.test("connections are kept apart by seed", async () => {

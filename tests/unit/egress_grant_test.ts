@@ -28,7 +28,10 @@ Deno.test("R15 a seed without the grant reaches no private address", async () =>
   const allowHosts = ["*.example.org", "example.org", "localhost", "10.0.0.9"];
   for (const url of privateUrls) {
     const { message } = await lab.refusal(url, { allowHosts });
-    assert.match(message, /^Seed "news" may not reach .*: it was granted /);
+    assert.match(
+      message,
+      /^Seed "news" may not reach .*: it (was granted|is an? |is the )/,
+    );
   }
   assert.deepEqual(lab.outbound.requests, []);
   assert.deepEqual(lab.outbound.lookups, []);
@@ -120,10 +123,16 @@ Deno.test("what a refusal offers is what opens it", async () => {
 
 Deno.test("a refusal that no grant would lift offers none", async () => {
   const lab = new EgressLab();
-  for (const url of ["http://0.0.0.0/", "http://[ff02::1]/"]) {
-    assert.equal((await lab.refusal(url)).hint, undefined);
-    const allowHosts = ["0.0.0.0", "[ff02::1]"];
-    assert.equal((await lab.refusal(url, { allowHosts })).hint, undefined);
+  const hosts = [
+    ...["0.0.0.0", "[ff02::1]", "169.254.169.254", "100.100.100.200"],
+    ...["[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"],
+  ];
+  for (const host of hosts) {
+    for (const allowHosts of [[], hosts]) {
+      const refusal = await lab.refusal(`http://${host}/`, { allowHosts });
+      assert.match(refusal.message, /: it is an? .*, which no grant opens$/);
+      assert.equal(refusal.hint, undefined);
+    }
   }
 });
 
@@ -214,6 +223,50 @@ Deno.test("R15 an address is opened by its own grant, on its port", async () => 
   await lab.refusal("http://db.example.org/", { allowHosts: ["10.0.0.7"] });
   await lab.refusal("http://10.0.0.8/", { allowHosts: ["10.0.0.7"] });
   await lab.refusal("http://10.0.0.7/", { allowHosts: ["10.0.0.7:81"] });
+});
+
+Deno.test("R15 no grant opens a metadata service, by whatever name", async () => {
+  const lab = new EgressLab();
+  for (
+    const address of [
+      ...["169.254.169.254", "168.63.129.16", "fd00:ec2::254"],
+      "64:ff9b::169.254.169.254",
+    ]
+  ) {
+    lab.outbound.name("api.example.org", [address]);
+    lab.outbound.serve(address, () => ({ body: "credentials" }));
+    const allowHosts = ["api.example.org", address, `[${address}]`];
+    const { message, hint } = await lab.refusal(hostile, { allowHosts });
+    assert.match(message, /a cloud's metadata service, which no grant opens$/);
+    assert.equal(hint, undefined);
+  }
+  assert.deepEqual(lab.outbound.requests, []);
+});
+
+Deno.test("R15 a name opens no address of this machine's network", async () => {
+  const lab = new EgressLab();
+  lab.outbound.networks = ["93.184.0.9/24", "2606:4700:1::9/64", "nonsense"];
+  const inside = ["93.184.0.9", "93.184.0.1", "2606:4700:1::1"];
+  const hidden = "64:ff9b::5db8:1" /* 93.184.0.1 */;
+  for (const address of [...inside, hidden]) {
+    lab.outbound.name("api.example.org", [address]);
+    lab.outbound.serve(address, () => ({ body: "inside" }));
+    const named = ["api.example.org"];
+    const { message, hint } = await lab.refusal(hostile, { allowHosts: named });
+    assert.match(message, /is an address of this machine's network$/);
+    const [, exact = ""] = /--allow-host (\S+) as well/.exec(hint ?? "") ?? [];
+    const allowHosts = [...named, exact];
+    assert.equal(await lab.text(hostile, { allowHosts }), "inside");
+    const url = `http://${exact}/`;
+    assert.equal(await lab.text(url, { allowHosts: [exact] }), "inside");
+  }
+  const outside = "2606:4700:1:1::1";
+  lab.outbound.name("api.example.org", [publicAddress, outside]);
+  assert.equal(await lab.text(hostile), "public");
+  // It moved, or no network is as wide as that.
+  lab.outbound.networks = ["93.184.1.9/24", "93.184.1.9/0", "2606::1/8"];
+  lab.outbound.name("api.example.org", [...inside]);
+  assert.equal(await lab.text(hostile), "inside");
 });
 
 Deno.test("localhost is opened by its name, and nothing behind it", async () => {

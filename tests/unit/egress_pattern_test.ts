@@ -21,14 +21,15 @@ const patterns: readonly (readonly [string, string])[] = [
   ["[::1]", "[::1]"],
   ["[::1]:80", "[::1]:80"],
   ["[2001:DB8:0::1]", "[2001:db8::1]"],
-  ["169.254.169.254", "169.254.169.254"],
+  ["169.254.0.1", "169.254.0.1"],
   [`*.${"a.".repeat(126)}a:65535`, `*.${"a.".repeat(126)}a:65535`],
 ];
 
 const refused: Readonly<Record<string, readonly string[]>> = {
   "it is empty": [""],
   "it is too long": ["a".repeat(262)],
-  "it holds a space": ["a b", " a.example", "a.example\n", "a\0b", "a\u00adb"],
+  "it holds a space": ["a b", " a.example", "a.example\n"],
+  "it holds an invisible character": ["a\0b", "a\u00adb"],
   "it has a scheme": ["https://api.example.org", "file:///etc/passwd"],
   "it has a path": ["api.example.org/", "a.example\\b", "a?b", "a#b"],
   "it has credentials": ["me@a.example", "me:secret@a.example"],
@@ -62,6 +63,10 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     ...["[::ffff:10.0.0.1]", "[::ffff:a00:1]", "010.0.0.1"],
   ],
   "it is an unspecified address": ["0.0.0.0", "::", "[::]:80", "0.0.0.0:80"],
+  "it is a cloud's metadata service": [
+    ...["169.254.169.254", "169.254.169.254:80", "100.100.100.200"],
+    ...["168.63.129.16", "[fd00:ec2::254]", "64:ff9b::169.254.169.254"],
+  ],
   "it is a multicast address": ["224.0.0.1", "[ff02::1]"],
   "it is the broadcast address": ["255.255.255.255"],
 };
@@ -81,7 +86,7 @@ Deno.test("parseHostPattern() says what is wrong, and how to write it", () => {
         (cause) =>
           cause instanceof InputError &&
           cause.message.endsWith(`is no host to allow: ${reason}`) &&
-          /^(Such as|Write it as) /.test(cause.hint ?? ""),
+          /^(Such as|Write it as|Leave it out:) /.test(cause.hint ?? ""),
         `${JSON.stringify(text)} should be refused: ${reason}`,
       );
     }

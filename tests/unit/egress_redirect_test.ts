@@ -36,7 +36,7 @@ Deno.test("a redirect is followed to where the seed may go", async () => {
         ["/next?a=b#c", "https://api.example.org/next?a=b"],
         ["next", "https://api.example.org/next"],
         ["//www.example.org/x", "https://www.example.org/x"],
-        ["http://api.example.org./x", "http://api.example.org/x"],
+        ["https://api.example.org./x", "https://api.example.org/x"],
       ] as const
     ) {
       const lab = redirecting({ "/start": to(location, status) });
@@ -70,10 +70,31 @@ Deno.test("R16 no redirect leads to files, credentials or inside", async () => {
     ]
   ) {
     const lab = redirecting({ "/start": to(location) });
-    const { message } = await lab.refusal(url, { allowHosts });
+    const from = "http://api.example.org/start";
+    const { message } = await lab.refusal(from, { allowHosts });
     assert.match(message, /^Seed "news" may not follow api\.example\.org to /);
     assert.equal(lab.outbound.requests.length, 1, location);
   }
+});
+
+Deno.test("R16 a redirect from https: to http: is refused", async () => {
+  for (const host of ["api.example.org", "www.example.org"]) {
+    const lab = redirecting({
+      "/start": to("/next"),
+      "/next": to(`http://${host}/secret`),
+    });
+    const { message, hint } = await lab.refusal(url, { allowHosts });
+    assert.equal(
+      message,
+      `Seed "news" may not follow api.example.org to ${host}: ` +
+        "a redirect may not leave https: for http:",
+    );
+    assert.match(hint ?? "", /ask for that address itself/);
+    assert.equal(lab.outbound.requests.length, 2);
+  }
+  const lab = redirecting({ "/start": to("http://www.example.org/end") });
+  const from = "http://api.example.org/start";
+  assert.equal(await lab.text(from, { allowHosts }), "end");
 });
 
 Deno.test("R16 each hop is resolved and checked anew", async () => {
@@ -139,8 +160,7 @@ Deno.test("what is meant for one origin never reaches another", async () => {
   assert.deepEqual(await kept("/next"), ["Authorization", "Cookie", "x-a"]);
   for (
     const location of [
-      ...["https://www.example.org/", "http://api.example.org/"],
-      ...["https://api.example.org:8443/"],
+      ...["https://www.example.org/", "https://api.example.org:8443/"],
     ]
   ) {
     assert.deepEqual(await kept(location), ["x-a"], location);

@@ -102,6 +102,32 @@ Deno.test("what is no URL is refused, with an example", async () => {
   }
 });
 
+Deno.test("headers of many or of blanks are refused before they are read", async () => {
+  const lab = new EgressLab();
+  const blanks = `a${" ".repeat(limits.fetchHeadBytesMax)}a`;
+  const names = Array.from({ length: 16_384 }, (_, at) => `h${at}`);
+  for (
+    const headers of [
+      // Refused for its size, not for what it is.
+      { "not a token": blanks },
+      Object.fromEntries(names.map((name) => [name, ""])),
+    ]
+  ) {
+    const { message } = await lab.refusal({ url, headers });
+    assert.match(message, /may not send headers of over 65536 bytes$/);
+  }
+});
+
+Deno.test("blanks around a header's value are left out, however many", async () => {
+  const lab = new EgressLab();
+  const blanks = " \t".repeat(10_000);
+  const headers = { "x-a": `${blanks}a${blanks}b${blanks}`, "x-b": " \t " };
+  await lab.fetch({ url, headers });
+  const [request] = lab.outbound.requests;
+  assert.equal(request?.headers["x-a"], `a${blanks}b`);
+  assert.equal(request?.headers["x-b"], "");
+});
+
 Deno.test("a request has limits: URL, headers, body", async () => {
   const lab = new EgressLab();
   const base = "https://api.example.org/";
