@@ -1,15 +1,17 @@
 // What all guests of a process may occupy together: pages of memory and
 // instances, in words that all threads share. A reservation is taken whole or
 // not at all, without locks, and must be given back exactly once; what a thread
-// held that is lost, the pool takes back. The engine aborts the process at some
-// 9,300 instances (Deno 2.9.6), hence their limit.
+// held that is lost, the pool takes back, and the thread gets no more. The engine
+// aborts the process at some 9,300 instances (Deno 2.9.6), hence their limit.
 
 import { limits } from "../kernel/mod.ts";
+import { pageBytes } from "../wasm/mod.ts";
 
 /** The first two are also those of what one thread holds. */
 const word = { pages: 0, instances: 1, pagesMax: 2 } as const;
 const heldBytes = 8;
-const pageBytes = 65_536;
+/** In place of what a lost thread held: it stays below 0 with any count. */
+const closed = -0x80000000;
 
 /** Shared by its buffer; each thread takes and gives for itself. */
 export class Budget {
@@ -65,11 +67,15 @@ export class Budget {
     this.#give(word.instances, 1);
   }
 
-  /** For the pool: what a lost thread held is free; it cannot give it twice. */
+  /**
+   * For the pool: what a lost thread held is free. Should the thread still run,
+   * it can neither give it once more nor take anything.
+   */
   takeBack(share: SharedArrayBuffer): void {
-    const held = new Int32Array(share);
+    const words = new Int32Array(share);
     for (const index of [word.pages, word.instances]) {
-      Atomics.sub(this.#words, index, Atomics.exchange(held, index, 0));
+      const held = Atomics.exchange(words, index, closed);
+      if (held !== closed) Atomics.sub(this.#words, index, held);
     }
   }
 
@@ -88,8 +94,9 @@ export class Budget {
     { count, max }: { readonly count: number; readonly max: number },
   ): boolean {
     if (!added(this.#words, index, { by: count, max })) return false;
-    Atomics.add(this.#held, index, count);
-    return true;
+    if (added(this.#held, index, { by: count, max: Infinity })) return true;
+    Atomics.sub(this.#words, index, count); // its share was closed meanwhile
+    return false;
   }
 
   #give(index: number, count: number): void {

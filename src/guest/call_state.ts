@@ -13,6 +13,8 @@ export type CallLimit = {
   /** Time on the processor. */
   readonly cpuMs: number;
   readonly pace: Pace;
+  /** Of all calls of the seed on this thread: grows as they run. */
+  readonly account: { cpuMs: number };
 };
 
 /** Of all calls of one function of a seed on one thread. */

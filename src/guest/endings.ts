@@ -1,6 +1,6 @@
 // How a guest ended, as its caller understands it: errors of the engine become
-// typed errors of the seed, a trap with function and offset. Text that the
-// module chose is shortened and shown without control characters.
+// typed errors of the seed, a trap with its function. Text that the module chose
+// is shortened and shown without control characters. No other error may leave.
 
 import { type Bytes, limits, utf8TextLossy } from "../kernel/mod.ts";
 import { SeedError } from "./errors.ts";
@@ -65,17 +65,17 @@ function trap(
   );
 }
 
-const frameForm =
-  /^\s*at (?:(.+) \()?wasm:\/\/\S*:wasm-function\[(\d+)\]:(0x\w+)/m;
+const frameForm = /^\s*at (.+) \(wasm:\/\/\S*:wasm-function\[\d+\]:0x\w+/m;
 const stackCharactersMax = 4096;
 
-/** V8 names the frame as `at name (wasm://...:wasm-function[7]:0x1f)`. */
+/**
+ * With the function's name, if the module has names: V8 writes the frame as
+ * `at name (wasm://...:wasm-function[0]:0x1f)`. Its number is 0 for all (Deno
+ * 2.9.6), its offset is one of the rewritten module: neither helps anybody.
+ */
 function trapText(cause: Error): string {
   const frame = frameForm.exec(cause.stack?.slice(0, stackCharactersMax) ?? "");
-  if (!frame) return cause.message;
-  // The module's own text, unless it has none.
-  const known = frame[1]?.replaceAll(/[^ -~]/g, "?").slice(0, 80);
-  const isNamed = known !== undefined && known !== "<anonymous>";
-  const name = isNamed ? known : `function ${frame[2]}`;
-  return `${cause.message} (in ${name} at ${frame[3]})`;
+  const name = frame?.[1]?.replaceAll(/[^ -~]/g, "?").slice(0, 80);
+  if (name === undefined || name === "<anonymous>") return cause.message;
+  return `${cause.message} (in ${name})`;
 }

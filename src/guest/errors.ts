@@ -40,7 +40,6 @@ const hints: Readonly<Partial<Record<SeedReason, string>>> = {
   timeout: 'Allow it more time with "--timeout"',
   lost: 'Call it again; "pln logs" tells what ended the thread',
   link: "Build it with an Extism PDK, for wasm32-wasip1 or without WASI",
-  egress: 'Grant it the host with "--allow-host"',
 };
 
 /** As it crosses threads; `message` may hold the seed's own text. */

@@ -5,7 +5,7 @@
 
 import { assert, AssertionError, type Bytes, limits } from "../kernel/mod.ts";
 import type { LogLevel, ThreadScope } from "../ports/mod.ts";
-import { hidden, hooks } from "../wasm/mod.ts";
+import { hidden, hooks, pageBytes } from "../wasm/mod.ts";
 import type { Budget } from "./budget.ts";
 import type { CallState } from "./call_state.ts";
 import { endingOf, seedsOwnError } from "./endings.ts";
@@ -41,6 +41,8 @@ export interface GuestHost {
   /** Rejects with a SeedError, "egress", when it is refused or fails. */
   fetch(call: CallState, ask: HttpAsk): Promise<HttpAnswer>;
   log(call: CallState, level: LogLevel, line: { readonly text: string }): void;
+  /** Drops instances that wait for calls, here and on other threads. */
+  makeRoom(): void;
 }
 
 export type GuestParts = {
@@ -51,14 +53,15 @@ export type GuestParts = {
 
 type Run = () => number | undefined;
 
-const pageBytes = 65_536;
 const tableEntryBytes = 16;
+
+/** What the engine keeps beside the memories, the stack of a sleeper first. */
+const enginePages = 4;
 
 /** Pages that one instance takes from the budget when it is made. */
 export function firstPagesOf({ plan }: LoadedModule): number {
   const tables = Math.ceil(plan.tableEntriesMax * tableEntryBytes / pageBytes);
-  // One more for what the engine keeps beside the memories.
-  return (plan.memory?.minPages ?? 0) + tables + kernelPagesMin + 1;
+  return (plan.memory?.minPages ?? 0) + tables + kernelPagesMin + enginePages;
 }
 
 export class Guest {
@@ -94,13 +97,13 @@ export class Guest {
     this.#loaded = loaded;
     this.#wasi = new Wasi(this);
     const { meter } = host;
-    this.kernel = new KernelInstance({
-      tick: () => meter.tick(this.call),
-      suspend: () => meter.suspend(this.call),
-      grow: (pages) => this.#grow(pages >>> 0),
-      allow: (pages) => this.#take(pages >>> 0) ? 1 : 0,
-    });
     try {
+      this.kernel = new KernelInstance({
+        tick: () => meter.tick(this.call),
+        suspend: () => meter.suspend(this.call),
+        grow: (pages) => this.#grow(pages >>> 0),
+        allow: (pages) => this.#take(pages >>> 0) ? 1 : 0,
+      });
       const { memory } = loaded.plan;
       this.memory = memory && new WebAssembly.Memory({
         initial: memory.minPages,
@@ -140,6 +143,7 @@ export class Guest {
       }
     } finally {
       this.#wasi.isInitialising = false;
+      this.kernel.clearAnswer();
       this.#end(call);
     }
   }
@@ -246,6 +250,8 @@ export class Guest {
       this.memory?.grow(pages);
       return true;
     } catch (cause) {
+      this.pages -= pages;
+      this.host.budget.givePages(pages);
       if (!(cause instanceof RangeError)) throw cause;
       return false;
     }
@@ -280,10 +286,14 @@ export class Guest {
     const { meter } = this.host;
     return suspendingImport(async (...values: never[]) => {
       const { call } = this;
+      // What it does at once is on the guest's account.
+      const pending = handle(...values);
       meter.sleep(call);
       try {
-        return await handle(...values);
+        return await pending;
       } finally {
+        // An answer that came at once must not keep the thread from others.
+        if (meter.isTurnOver) await meter.turn();
         meter.wake(call);
       }
     });

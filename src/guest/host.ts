@@ -123,9 +123,14 @@ async function request(
   guest: Guest,
   offsets: { readonly uri: bigint; readonly input: bigint },
 ): Promise<bigint> {
+  const { call, host, kernel } = guest;
   const address = textAt(guest, offsets.uri);
+  const length = kernel.lengthAt(offsets.input);
+  if (length > limits.callInputBytesMax) {
+    guest.log("warn", `A request with an input of ${length} bytes is refused`);
+    return 0n;
+  }
   const body = bytesAt(guest, offsets.input);
-  const { call, host } = guest;
   const output = await call.wait(() => host.request(call, address, body));
   return output === undefined ? 0n : guest.kernel.storeAnswer(output);
 }

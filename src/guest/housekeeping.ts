@@ -57,9 +57,18 @@ export class Housekeeping {
     });
   }
 
+  /** Drops all instances that wait for calls. */
+  makeRoom(): void {
+    for (const { instances } of this.#household.seeds.values()) {
+      instances.trim(0);
+    }
+  }
+
   async #work(): Promise<void> {
     const { seeds, isBusy } = this.#household;
-    const idleMs = this.#scope.nowMs() - this.#lastUsedMs;
+    const nowMs = this.#scope.nowMs();
+    const idleMs = nowMs - this.#lastUsedMs;
+    this.#trim(nowMs);
     if (isBusy() || idleMs < refreshAfterMs) return this.#later(refreshAfterMs);
     this.clean();
     for (const [number, seed] of seeds) {
@@ -67,8 +76,15 @@ export class Housekeeping {
       await this.#refresh(number, seed);
       return this.#later(refreshAfterMs);
     }
-    if (idleMs < trimAfterMs) return this.#later(trimAfterMs - idleMs);
-    for (const { instances } of seeds.values()) instances.trim(1);
+    if (idleMs < trimAfterMs) this.#later(trimAfterMs - idleMs);
+  }
+
+  /** A seed that was not called for a while keeps one instance. */
+  #trim(nowMs: number): void {
+    for (const { instances, lastUsedMs } of this.#household.seeds.values()) {
+      const isDue = nowMs - lastUsedMs >= trimAfterMs;
+      if (isDue && instances.idleCount > 1) instances.trim(1);
+    }
   }
 
   /** A failure is logged, and calls go on with the snapshot they have. */

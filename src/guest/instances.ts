@@ -4,13 +4,13 @@
 // they occupy comes from the budget and goes back to it.
 
 import { limits } from "../kernel/mod.ts";
+import { pageBytes } from "../wasm/mod.ts";
 import type { CallState } from "./call_state.ts";
 import { SeedError } from "./errors.ts";
 import { firstPagesOf, Guest, type GuestParts } from "./guest.ts";
 import type { Isolation } from "./messages.ts";
 import { Snapshot } from "./snapshot.ts";
 
-const pageBytes = 65_536;
 /** Instances that wait for calls; more are dropped. */
 const idleInstancesMax = 64;
 
@@ -20,7 +20,7 @@ export class Instances {
   isolation: Isolation;
   /** Why that is not what the seed wished. */
   isolationReason: string | undefined;
-  /** Time that ended calls ran. */
+  /** Time that calls ran. */
   cpuMs = 0;
   peakBytes = 0;
   #snapshot: Snapshot | undefined;
@@ -42,6 +42,11 @@ export class Instances {
 
   get count(): number {
     return this.#live.size;
+  }
+
+  /** Those that wait for calls. */
+  get idleCount(): number {
+    return this.#clean.length + this.#used.length;
   }
 
   get memoryBytes(): number {
@@ -80,6 +85,8 @@ export class Instances {
    * @throws {SeedError} Why none can be made.
    */
   take(call: CallState): Guest | undefined | Promise<Guest | undefined> {
+    // Whatever becomes of the call, it draws what the next one would.
+    this.#isStale = this.#isSeeded && this.isolation === "restore";
     const clean = this.#clean.pop();
     if (clean !== undefined) return clean;
     const used = this.#restored();
@@ -99,15 +106,14 @@ export class Instances {
   /** After a call that ended well. */
   giveBack(guest: Guest): void {
     this.peakBytes = Math.max(this.peakBytes, guest.memoryBytes);
-    const idle = this.#clean.length + this.#used.length;
     if (
-      this.#isClosed || this.isolation === "fresh" || idle >= idleInstancesMax
+      this.#isClosed || this.isolation === "fresh" ||
+      this.idleCount >= idleInstancesMax
     ) return this.drop(guest);
     if (this.isolation === "reuse") {
       guest.kernel.clear();
       this.#clean.push(guest);
     } else {
-      this.#isStale = this.#isSeeded;
       this.#used.push(guest);
     }
   }
@@ -201,6 +207,7 @@ export class Instances {
     try {
       const guest = new Guest(this.#parts);
       this.#live.add(guest);
+      this.peakBytes = Math.max(this.peakBytes, guest.memoryBytes);
       return guest;
     } catch (cause) {
       budget.givePages(pages);

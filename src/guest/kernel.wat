@@ -198,6 +198,11 @@
     (i32.wrap_i64 (local.get $block)))
   (func (export "allocHost") (param $n i32) (result i32)
     (i32.wrap_i64 (call $alloc (i64.extend_i32_u (local.get $n)))))
+  ;; No answer yet; blocks stay.
+  (func (export "clearAnswer")
+    (global.set $outputOffset (i64.const 0))
+    (global.set $outputLength (i64.const 0))
+    (global.set $error (i64.const 0)))
   ;; As new: nothing of one call is left for the next.
   (func (export "reset")
     (memory.fill (i32.const 16) (i32.const 0)

@@ -39,6 +39,7 @@ export type KernelExports = {
   readonly length: (offset: bigint) => bigint;
   readonly setInput: (length: number) => number;
   readonly allocHost: (length: number) => number;
+  readonly clearAnswer: () => void;
   readonly reset: () => void;
 };
 
@@ -138,6 +139,11 @@ export class KernelInstance {
   error(): Bytes | undefined {
     const offset = this.exports.error.value;
     return offset === 0n ? undefined : this.read(offset) ?? emptyBytes;
+  }
+
+  /** Forgets output and error, and keeps all blocks. */
+  clearAnswer(): void {
+    this.exports.clearAnswer();
   }
 
   /** Nothing of a call is left for the next. */

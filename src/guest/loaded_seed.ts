@@ -17,6 +17,8 @@ const startMsMax = 10_000;
 const startCpuMsMin = 1_000;
 /** A call of less processor time shows that its function is short. */
 const shortMs = 2;
+/** Before its deadline it says why it waited: later, nobody would hear. */
+const roomMarginMs = 150;
 /** How often a call looks whether there is room for its instance now. */
 const roomEveryMs = 20;
 
@@ -30,6 +32,8 @@ export type LoadedSeedParts = {
 export class LoadedSeed {
   readonly setup: SeedSetup;
   readonly instances: Instances;
+  /** On the thread's clock. */
+  lastUsedMs = 0;
   /** By function: one that loops says nothing about its neighbours. */
   readonly #paces: ReadonlyMap<string, Pace>;
   readonly #host: GuestHost;
@@ -54,40 +58,53 @@ export class LoadedSeed {
     const deadlineMs = this.#host.meter.lastMs + leftMs;
     const { cpuMs } = this.setup;
     const pace = this.#paces.get(fn) ?? { isLong: false };
-    return new CallState(id, caller, { deadlineMs, cpuMs, pace });
+    const account = this.instances;
+    return new CallState(id, caller, { deadlineMs, cpuMs, pace, account });
   }
 
   /** The call in whose name an instance is initialised outside of any. */
   trialCall(id: number): CallState {
-    const { cpuMs } = this.setup;
     return new CallState(id, "", {
       deadlineMs: this.#host.meter.look() + startMsMax,
-      cpuMs: Math.min(startMsMax, Math.max(cpuMs, startCpuMsMin)),
+      cpuMs: this.#startCpuMs,
       pace: { isLong: false },
+      account: this.instances,
     });
   }
 
   /** @throws {SeedError} Why it does not start. */
   async open(call: CallState): Promise<void> {
+    const { scope } = this.#host;
+    scope.after(startMsMax, () => call.end(this.#tooSlow()));
     try {
       while (!await this.instances.open(call)) await this.#waitForRoom(call);
     } catch (cause) {
       if (!(cause instanceof SeedError) || cause.reason !== "timeout") {
         throw cause;
       }
-      throw new SeedError(
-        "timeout",
-        `Seed "${this.setup.name}" does not start within ` +
-          `${startMsMax / 1000} seconds`,
-        { hint: "Look for a loop in its start function or initializer" },
-      );
+      throw this.#tooSlow();
     }
+  }
+
+  #tooSlow(): SeedError {
+    return new SeedError(
+      "timeout",
+      `Seed "${this.setup.name}" does not start within ` +
+        `${startMsMax / 1000} seconds, or ` +
+        `${this.#startCpuMs / 1000} on the processor`,
+      { hint: "Look for a loop in its start function or initializer" },
+    );
+  }
+
+  get #startCpuMs(): number {
+    return Math.min(startMsMax, Math.max(this.setup.cpuMs, startCpuMsMin));
   }
 
   /** @throws {SeedError} Why the call failed. */
   async run(call: CallState, fn: string, input: Bytes): Promise<Bytes> {
     const { instances } = this;
     const { pace } = call.limit;
+    this.lastUsedMs = this.#host.meter.lastMs;
     // Behind those that wait for their turn: small calls of others go first.
     if (pace.isLong) await this.#host.meter.turn();
     if (call.fault !== undefined) throw call.fault;
@@ -107,7 +124,6 @@ export class LoadedSeed {
       else instances.drop(guest);
       throw cause;
     } finally {
-      instances.cpuMs += call.cpuMs;
       if (call.cpuMs < shortMs) pace.isLong = false;
     }
   }
@@ -119,11 +135,15 @@ export class LoadedSeed {
    * @throws {SeedError} Why that failed; it is not tried again.
    */
   async refresh(id: number): Promise<void> {
-    const { lastMs } = this.#host.meter;
+    const { meter, scope } = this.#host;
     const { cpuMs } = this.setup;
-    const pace = { isLong: true };
-    const limit = { deadlineMs: lastMs + startMsMax, cpuMs, pace };
-    const call = this.#refreshing = new CallState(id, "", limit);
+    const call = this.#refreshing = new CallState(id, "", {
+      deadlineMs: meter.look() + startMsMax,
+      cpuMs,
+      pace: { isLong: true },
+      account: this.instances,
+    });
+    scope.after(startMsMax, () => call.end(this.#tooSlow()));
     try {
       await this.instances.refresh(call);
     } finally {
@@ -138,8 +158,9 @@ export class LoadedSeed {
   }
 
   async #waitForRoom(call: CallState): Promise<void> {
-    const { scope } = this.#host;
-    if (scope.nowMs() > call.limit.deadlineMs) {
+    const { scope, meter } = this.#host;
+    this.#host.makeRoom();
+    if (meter.look() > call.limit.deadlineMs - roomMarginMs) {
       throw new SeedError(
         "memory",
         "The node's memory for seeds is full of running calls",

@@ -84,6 +84,8 @@ export type FetchedMessage = readonly [
 ];
 /** End a call; it is answered by "failed" with this fault. */
 export type CancelMessage = readonly ["cancel", call: number, fault: SeedFault];
+/** Drop the instances that wait for calls: another thread needs room. */
+export type TrimMessage = readonly ["trim"];
 /** Also asks for the usage of all that is loaded. */
 export type PingMessage = readonly ["ping"];
 
@@ -97,6 +99,7 @@ export type ToThread =
   | AnswerMessage
   | FetchedMessage
   | CancelMessage
+  | TrimMessage
   | PingMessage;
 
 /** Extism's http_request: what the guest wrote, checked for its shape only. */
@@ -130,6 +133,10 @@ export type LoadUsage = {
   readonly peakBytes: number;
   /** Processor time of all its calls. */
   readonly cpuMs: number;
+  /** As it is by now; "restore" may turn out to be impossible later. */
+  readonly isolation: Isolation;
+  /** Why it is not the one asked for; undefined when it is. */
+  readonly isolationReason: string | undefined;
 };
 
 /** The module, ready for any thread. */
@@ -182,6 +189,8 @@ export type LogMessage = readonly [
   level: LogLevel,
   text: string,
 ];
+/** The node's budget has no room for an instance that a call needs. */
+export type StarvedMessage = readonly ["starved"];
 /** The answer to a ping. */
 export type PongMessage = readonly ["pong", usage: readonly LoadUsage[]];
 
@@ -195,6 +204,7 @@ export type FromThread =
   | RequestMessage
   | FetchMessage
   | LogMessage
+  | StarvedMessage
   | PongMessage;
 
 /** Buffers from this size on are moved, not copied. */

@@ -35,6 +35,8 @@ export class Meter {
   #isTurnDue = false;
   #awake = 0;
   #entered = 0;
+  #turnStartMs = 0;
+  #isInTurn = false;
   /** The time when it was last looked at: now, but for what runs. */
   lastMs: number;
 
@@ -42,6 +44,17 @@ export class Meter {
     this.#scope = scope;
     this.#other = other;
     this.lastMs = scope.nowMs();
+  }
+
+  /** The thread has not looked for messages and timers for a slice. */
+  get isTurnOver(): boolean {
+    const nowMs = this.look();
+    if (!this.#isInTurn) {
+      this.#isInTurn = true;
+      this.#turnStartMs = nowMs;
+      this.#scope.soon(() => this.#isInTurn = false);
+    }
+    return nowMs - this.#turnStartMs >= sliceMs;
   }
 
   /** Looks at the time. */
@@ -76,7 +89,9 @@ export class Meter {
   /** The call's guest falls asleep. */
   sleep(call: CallState): void {
     call.isAsleep = true;
-    call.cpuMs += this.look() - call.sliceStartMs;
+    const ranMs = this.look() - call.sliceStartMs;
+    call.cpuMs += ranMs;
+    call.limit.account.cpuMs += ranMs;
     if (--this.#awake === 0) this.#scope.epoch.leave();
   }
 

@@ -9,5 +9,8 @@ export * from "./messages.ts";
 export { callableFunctions, moduleFormFault } from "./module.ts";
 export { serveSeedThread } from "./thread.ts";
 export type { ModuleCaps, ModulePlan } from "../wasm/mod.ts";
-/** Of what "prepared" gives for keeping: another one is made anew. */
-export { rewriterVersion } from "../wasm/mod.ts";
+export {
+  pageBytes,
+  /** Of what "prepared" gives for keeping: another one is made anew. */
+  rewriterVersion,
+} from "../wasm/mod.ts";

@@ -73,6 +73,7 @@ export async function prepareSource(
 ): Promise<PreparedModule> {
   if (source.type === "kept") {
     const { bytes, plan } = await openKept(source.bytes, { sha256 });
+    checkFit(plan, caps);
     return { module: compile(bytes), plan, kept: undefined };
   }
   checkForm(source.bytes);
@@ -154,6 +155,17 @@ function compile(bytes: Bytes): WebAssembly.Module {
       { cause },
     );
   }
+}
+
+/** What is in a file need not be what the file's name says. */
+function checkFit({ imports, memory }: ModulePlan, caps: ModuleCaps): void {
+  const isWithin = memory === undefined ||
+    memory.maxPages <= caps.memoryPagesMax;
+  const isOffered = imports.every((item) =>
+    item.signature === signatureOf(item.module, item.name)
+  );
+  if (isWithin && isOffered) return;
+  throw new SeedError("lost", "The prepared module in the cache is another's");
 }
 
 function checkImport(item: ImportedFunction): void {

@@ -4,7 +4,7 @@
 // globals) keeps a module from being restored at all (ModulePlan).
 
 import type { Bytes } from "../kernel/mod.ts";
-import { hidden, type ModulePlan } from "../wasm/mod.ts";
+import { hidden, type ModulePlan, pageBytes } from "../wasm/mod.ts";
 import type { KernelImage, KernelInstance } from "./kernel_instance.ts";
 
 type NumericGlobal = { value: number | bigint };
@@ -18,7 +18,6 @@ export type Restorable = {
   variableBytes: number;
 };
 
-const pageBytes = 65_536;
 /** Memory grown this far beyond its first size is dropped, not cleared. */
 const clearedBytesMax = 4 * 1024 * 1024;
 /** A page of memory of the machine: what a write makes resident. */

@@ -29,6 +29,8 @@ import { prepareSource } from "./module.ts";
 
 /** Answers leave in batches of this size, so that the pool works meanwhile. */
 const batchMessages = 32;
+/** How often the other threads are asked for room. */
+const starvedEveryMs = 500;
 /** And at least this often while a batch of calls is worked through. */
 const flushEveryMs = 1;
 
@@ -55,6 +57,8 @@ class SeedThreadProgram implements GuestHost {
   #budget: Budget | undefined;
   #mail = new Mail();
   #nextRequest = 1;
+  /** When the other threads were last asked for room. */
+  #starvedMs = -Infinity;
   #outgoing: FromThread[] = [];
   #transfer: ArrayBuffer[] = [];
   #isFlushDue = false;
@@ -125,6 +129,14 @@ class SeedThreadProgram implements GuestHost {
     this.#post(["log", call.id, level, text]);
   }
 
+  makeRoom(): void {
+    this.#housekeeping.makeRoom();
+    const nowMs = this.meter.look();
+    if (nowMs - this.#starvedMs < starvedEveryMs) return;
+    this.#starvedMs = nowMs;
+    this.#post(["starved"]);
+  }
+
   #handle(message: ToThread): void {
     switch (message[0]) {
       case "open":
@@ -149,6 +161,8 @@ class SeedThreadProgram implements GuestHost {
       case "cancel":
         this.#calls.get(message[1])?.end(errorOfFault(message[2]));
         return;
+      case "trim":
+        return this.#housekeeping.makeRoom();
       case "ping":
         return this.#post(["pong", this.#usage()]);
       default:
@@ -236,6 +250,8 @@ class SeedThreadProgram implements GuestHost {
       memoryBytes: instances.memoryBytes,
       peakBytes: instances.peakBytes,
       cpuMs: instances.cpuMs,
+      isolation: instances.isolation,
+      isolationReason: instances.isolationReason,
     }));
   }
 

@@ -49,6 +49,9 @@ export const limits = {
   moduleTableEntriesMax: 100_000, // V8 takes 8 bytes or more for each
   moduleTypesMax: 2_000, // V8 keeps each for ever, and aborts near 2 million
   moduleTypesValuesMax: 100_000, // of all types together: also kept for ever
+  moduleTypesOfProcessMax: 1_000_000, // of all modules since its start
+  moduleFunctionNameBytesMax: 255, // longer names are left out
+  moduleFunctionNamesBytesMax: 8 * MiB, // of all together; more: left out
   moduleCodeBytesMax: 128 * MiB, // with its checks
   moduleTypeValuesMax: 1_000, // parameters, and results, as the engine has it
   moduleFunctionsMax: 200_000,
@@ -96,16 +99,20 @@ export const limits = {
   // Outbound HTTP of seeds
   fetchesPerSeedMax: 16,
   fetchesMax: 64,
+  fetchesForOthersMin: 16, // of these, for seeds that have none under way
   fetchUrlCharactersMax: 8 * KiB,
+  fetchWishBytesMax: 128 * KiB, // a guest's JSON: URL and headers, escaped
   fetchHeadBytesMax: 64 * KiB, // of a request, and of an answer
   fetchRequestBodyBytesMax: 4 * MiB,
   fetchBodyBytesMax: 8 * MiB,
+  fetchBodiesBytesMax: 128 * MiB, // of all answers under way in a node
   fetchTimeoutMsMax: 30_000,
   fetchConnectMsMax: 10_000,
   fetchRedirectsMax: 5,
   fetchAddressesTriedMax: 4,
   hostPatternCharactersMax: 261, // *. and 253, then : and a port
   outboundIdleConnectionsMax: 32,
+  outboundLookupsPerPartitionMax: 2, // of those that block a thread
 
   // Control API
   socketPathBytesMax: 104, // sun_path on darwin, with its zero byte
@@ -114,6 +121,8 @@ export const limits = {
   controlBodiesBytesMax: 256 * MiB, // of all requests under way together
   controlResponseBytesMax: 32 * MiB,
   controlRequestsMax: 1024,
+  controlRequestsKept: 64, // of these, places that calls never take
+  controlCallsPerSeedMax: 480, // half of the places of calls
   drainMsMax: 10_000,
 
   // Sockets of services

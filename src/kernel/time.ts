@@ -26,7 +26,8 @@ export function parseDurationMs(text: string): number {
   for (const part of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     totalMs += Number(part[1]) * (unitsMs[part[2] ?? ""] ?? 0);
   }
-  totalMs = Math.round(totalMs);
+  // What is under a millisecond is never taken for a whole one.
+  totalMs = totalMs < 1 ? 0 : Math.round(totalMs);
   if (!Number.isSafeInteger(totalMs)) throw fault;
   return totalMs;
 }

@@ -14,7 +14,7 @@ import {
   reportError,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
-import { SeedError } from "../guest/mod.ts";
+import { SeedError, type SeedReason } from "../guest/mod.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { SeedPool } from "./pool.ts";
 import {
@@ -24,7 +24,12 @@ import {
   type SeedFailure,
 } from "./statistics.ts";
 import { tailCallOf } from "./tail_call.ts";
-import { formatTarget, parseRequestUri, type SeedTarget } from "./uri.ts";
+import {
+  formatTarget,
+  parseRequestUri,
+  type SeedTarget,
+  shownUri,
+} from "./uri.ts";
 
 /** A seed as the cluster's state names it. */
 export type PublishedSeed = HostedSeed & {
@@ -191,6 +196,7 @@ export class SeedCalls {
       });
     } catch (cause) {
       failure = failureOf(cause);
+      if (statistics.mayLog(clock.nowMs())) this.#logFailure(target, cause);
       throw withRefusal(cause, refusal);
     } finally {
       statistics.end(clock.nowMs() - startMs, failure);
@@ -199,6 +205,13 @@ export class SeedCalls {
         this.#needs.log.warn("seed.requests_failed", fields);
       }
     }
+  }
+
+  /** Whoever runs the node is told as well, not only the caller. */
+  #logFailure(target: SeedTarget, cause: unknown): void {
+    const { code, message } = reportError(cause);
+    const fields = { seed: target.seed, function: target.function };
+    this.#needs.log.warn("seed.call_failed", { ...fields, code, message });
   }
 
   /** A seed sees 0 when its request fails; people see why in the log. */
@@ -238,10 +251,6 @@ export class SeedCalls {
 function refusalText(uri: string, cause: unknown): string {
   const { message } = reportError(cause);
   return `Its request to ${JSON.stringify(shownUri(uri))} failed: ${message}`;
-}
-
-function shownUri(uri: string): string {
-  return uri.slice(0, 200);
 }
 
 function checkInput(input: Bytes): void {
@@ -286,9 +295,17 @@ function callerJson(caller: Caller, deadlineUnixMs: number): string {
   return JSON.stringify({ peerKey, attributes, deadlineUnixMs });
 }
 
+/** A failed request may be why a seed gave up, in one of these ways. */
+const reasonsToGiveUp: ReadonlySet<SeedReason> = new Set<SeedReason>([
+  "seed",
+  "trap",
+  "exit",
+]);
+
 /** Says beside a seed's own error which request of its failed, and why. */
 function withRefusal(cause: unknown, refusal: string | undefined): Error {
   const error = asPlnError(cause);
   if (refusal === undefined || !(error instanceof SeedError)) return error;
+  if (!reasonsToGiveUp.has(error.reason)) return error;
   return new SeedError(error.reason, error.message, { cause, hint: refusal });
 }

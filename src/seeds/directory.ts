@@ -1,6 +1,7 @@
 // The seeds that a node hosts, as the newest view names them. Specs come in
 // with each change of the state; out go versions to call. A replaced version
 // leaves the pool, and its module the store, only when its last call has ended.
+// A name that is gone has no calls: they end with it.
 
 import { type Bytes, type Digest, Holds, limits } from "../kernel/mod.ts";
 import type { ObjectKeeper } from "../blobs/mod.ts";
@@ -18,7 +19,11 @@ export type PublishedSpec = SeedSettings & {
 /** What it removes from when nobody needs it any more. */
 export type DirectoryNeeds = {
   readonly keeper: Pick<ObjectKeeper, "hold" | "read" | "discard">;
-  readonly pool: { unload(key: string): void };
+  readonly pool: {
+    unload(key: string): void;
+    /** Ends the calls under way of this name. */
+    recall(name: string): void;
+  };
 };
 
 /** Hosts nothing before the first `adopt`; holds nothing to dispose. */
@@ -59,6 +64,9 @@ export class HostedSeeds implements SeedDirectory {
     }
     this.#seeds = seeds;
     this.#named = new Set([...seeds.values()].map(({ digest }) => digest));
+    for (const name of before.keys()) {
+      if (!seeds.has(name)) this.#needs.pool.recall(name);
+    }
     for (const seed of before.values()) this.unloadIfOld(seed);
     for (const digest of once) {
       if (!this.#named.has(digest)) void this.#needs.keeper.discard(digest);

@@ -6,6 +6,7 @@ import { type Bytes, limits } from "../kernel/mod.ts";
 import type { Clock } from "../ports/mod.ts";
 import {
   cancelled,
+  faultOf,
   saturated,
   SaturatedError,
   type SeedError,
@@ -76,14 +77,29 @@ export class Dispatch implements CallOwner {
   }
 
   /** Answers a call now; its guest is told, should it run. */
-  end(call: PendingCall, fault: SeedError): void {
+  end(call: PendingCall, fault: SeedError | SaturatedError): void {
     if (call.isSettled) return;
     call.fail(fault);
     const { thread, queue } = call;
     if (queue !== undefined) this.#dequeue(call);
     else if (thread === undefined) return;
-    else if (call.isPosted) thread.cancel(call, fault);
+    else if (call.isPosted) thread.cancel(call, faultOf(fault));
     else this.#leave(thread, call);
+  }
+
+  /** Ends all calls of the seed of this name; those that wait never start. */
+  endSeed(name: string, fault: SeedError): void {
+    const endOf = (calls: Iterable<PendingCall>) => {
+      for (const call of calls) {
+        if (call.job.seed.name === name) this.end(call, fault);
+      }
+    };
+    const { assignment, workers } = this.#needs;
+    for (const { nestedQueue, queue } of assignment.lanes) {
+      endOf(nestedQueue);
+      endOf(queue);
+    }
+    for (const thread of workers.threads) endOf(thread.callsInOrder());
   }
 
   /** The module is there: calls that wait for it start. */

@@ -23,7 +23,7 @@ export {
 } from "./options.ts";
 export type { CallJob } from "./pending_call.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
-export type { EgressGrant, SeedEgress } from "./relay.ts";
+export type { SeedEgress } from "./relay.ts";
 export type { CallReport, SeedFailure } from "./statistics.ts";
 export type { SeedTarget } from "./uri.ts";
 export type { SeedUsage } from "./usage.ts";

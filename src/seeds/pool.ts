@@ -141,6 +141,13 @@ export class SeedPool implements AsyncDisposable {
     }
   }
 
+  /** Ends the calls under way of a seed that was taken back. */
+  recall(name: string): void {
+    const text = `Seed "${name}" was taken back`;
+    const hint = "Call it again when it was seeded again";
+    this.#dispatch.endSeed(name, new SeedError("cancelled", text, { hint }));
+  }
+
   /** What threads hold of a seed, and how much they use; all zero if none. */
   usageOf(key: string): Promise<SeedUsage> {
     const usage = usageOf(this.#workers, key);
@@ -149,16 +156,22 @@ export class SeedPool implements AsyncDisposable {
   }
 
   /**
-   * Runs one call. The input of its job is given away.
+   * Runs one call. The input of its job is given away, whatever becomes of the
+   * call: a retry needs new bytes.
    *
-   * @throws {SeedError} Why it failed; retry only "lost".
-   * @throws {SaturatedError} It did not run; safe to retry.
+   * @throws {SeedError} Why it failed; retry only "lost", with new bytes.
+   * @throws {SaturatedError} It did not run; safe to retry with new bytes.
+   * @throws {AssertionError} The input was given away before.
    */
   call(job: CallJob): Promise<Bytes> {
     if (this.#scope.isClosed) return Promise.reject(closing());
     const nowMs = this.#needs.clock.nowMs();
     this.#watch.start(nowMs);
-    return this.#dispatch.submit(job, nowMs);
+    try {
+      return this.#dispatch.submit(job, nowMs);
+    } catch (cause) {
+      return Promise.reject(cause);
+    }
   }
 
   /** Fails what is under way with reason "lost"; harmless twice. */
@@ -215,6 +228,11 @@ export class SeedPool implements AsyncDisposable {
         thread.prepared(number, fault);
         return this.#loads.refused(thread, number, { fault });
       }
+      case "starved":
+        for (const other of this.#workers.threads) {
+          if (other !== thread) other.post(["trim"]);
+        }
+        return;
       case "pong":
         return thread.pong(message[1]);
       default:

@@ -7,11 +7,13 @@ import {
   type ModuleCaps,
   type ModulePlan,
   type ModuleSource,
+  pageBytes,
   SeedError,
 } from "../guest/mod.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { ModuleCache } from "./module_cache.ts";
 import type { ThreadHandle } from "./thread_handle.ts";
+import { TypeCount } from "./type_count.ts";
 
 /** A compiled module, for any number of threads. */
 export type PreparedModule = {
@@ -34,13 +36,13 @@ export type PreparationsNeeds = {
 
 type Entry = { readonly prepared: Promise<PreparedModule>; holders: number };
 
-const pageBytes = 65_536;
 /** Threads that may be lost under a preparation before it fails. */
 const triesMax = 3;
 
 export class Preparations {
   readonly #needs: PreparationsNeeds;
   readonly #entries = new Map<string, Entry>();
+  readonly #types = new TypeCount();
 
   constructor(needs: PreparationsNeeds) {
     this.#needs = needs;
@@ -85,7 +87,8 @@ export class Preparations {
 
   async #prepare(seed: HostedSeed, caps: ModuleCaps): Promise<PreparedModule> {
     const { cache, scope } = this.#needs;
-    const name = cache.nameOf(seed.digest, caps);
+    const { digest } = seed;
+    const name = cache.nameOf(digest, caps);
     let isCacheTrusted = true;
     for (let losses = 0; losses < triesMax;) {
       const kept = isCacheTrusted ? await cache.read(name) : undefined;
@@ -93,14 +96,18 @@ export class Preparations {
         ? await originalOf(seed)
         : { type: "kept", bytes: kept } as const;
       if (scope.isClosed) throw new SeedError("lost", "The node is closing");
+      this.#types.check(digest);
+      const { length } = source.bytes; // they are given away
       const end = await this.#needs.preparer().prepare(source, caps);
       if (end === undefined) {
         losses++;
       } else if (!(end instanceof SeedError)) {
         const [, , module, plan, keep] = end;
+        this.#types.add(digest, plan.types);
         if (keep !== undefined) this.#keep(name, keep);
         return { module, plan };
       } else if (kept === undefined) {
+        this.#types.addRefused(digest, length);
         throw end;
       } else {
         // Whatever is wrong with it, it is no fault of the module, and what is

@@ -11,15 +11,12 @@ import type {
   RequestMessage,
   SeedFault,
 } from "../guest/mod.ts";
+import type { EgressGrant, TimeLimits } from "../egress/mod.ts";
 import { takeOver } from "./handover.ts";
+import type { HostedSeed } from "./hosted.ts";
 import type { PendingCall } from "./pending_call.ts";
 import type { ThreadHandle } from "./thread_handle.ts";
-
-/** What a seed may reach, and whom an error names. */
-export type EgressGrant = {
-  readonly allowHosts: readonly string[];
-  readonly seed: string;
-};
+import { shownUri } from "./uri.ts";
 
 /** Outbound HTTP, as seeds need it. */
 export interface SeedEgress {
@@ -31,7 +28,7 @@ export interface SeedEgress {
   fetch(
     ask: HttpAsk,
     grant: EgressGrant,
-    options: { readonly signal: AbortSignal; readonly deadlineMs: number },
+    options: TimeLimits,
   ): Promise<HttpAnswer>;
 }
 
@@ -39,6 +36,8 @@ export type RelayNeeds = { readonly log: Log; readonly egress: SeedEgress };
 
 export class Relay {
   readonly #needs: RelayNeeds;
+  /** Seeds of which a request was refused, and logged. */
+  readonly #refused = new WeakSet<HostedSeed>();
 
   constructor(needs: RelayNeeds) {
     this.#needs = needs;
@@ -51,7 +50,10 @@ export class Relay {
       const given = output && takeOver(output);
       thread.post(["answer", request, given], given);
     };
-    if (call === undefined) return answer(undefined);
+    if (call === undefined) {
+      this.#logRefusal(startingSeed(thread, id), uri);
+      return answer(undefined);
+    }
     call.job.onRequest(uri, input).then(answer).catch((cause) => {
       this.#needs.log.error("seed.request_broke", { cause });
       answer(undefined);
@@ -65,13 +67,22 @@ export class Relay {
       const given = "body" in result ? result.body : undefined;
       thread.post(["fetched", request, result], given);
     };
-    if (call === undefined) return answer(over);
+    if (call === undefined) return answer(id < 0 ? starting : over);
     const { name, settings: { allowHosts } } = call.job.seed;
     const { signal, job: { deadlineMs } } = call;
     const grant = { allowHosts, seed: name };
     this.#needs.egress.fetch(ask, grant, { signal, deadlineMs })
       .then((result) => answer({ ...result, body: takeOver(result.body) }))
       .catch((cause) => answer(call.isSettled ? over : this.#faultOf(cause)));
+  }
+
+  /** Once a version: it starts more than once, and may ask in a loop. */
+  #logRefusal(seed: HostedSeed | undefined, uri: string): void {
+    if (seed === undefined || this.#refused.has(seed)) return;
+    this.#refused.add(seed);
+    const { message } = starting;
+    const fields = { seed: seed.name, uri: shownUri(uri), message };
+    this.#needs.log.warn("seed.request_refused", fields);
   }
 
   #faultOf(cause: unknown): SeedFault {
@@ -85,6 +96,20 @@ export class Relay {
 }
 
 const over: SeedFault = { reason: "cancelled", message: "The call is over" };
+
+const starting: SeedFault = {
+  reason: "egress",
+  message: "A seed cannot send requests while it starts",
+  hint: "Let it send them when it is called",
+};
+
+/** Ids below 0 are those of loads: see `LogMessage`. */
+function startingSeed(
+  thread: ThreadHandle,
+  id: number,
+): HostedSeed | undefined {
+  return id < 0 ? thread.loadNumbered(-id)?.seed : undefined;
+}
 
 function openCall(thread: ThreadHandle, id: number): PendingCall | undefined {
   const call = thread.calls.get(id);

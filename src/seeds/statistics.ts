@@ -1,15 +1,17 @@
 // What a node knows of its own calls to one seed: counts, errors by their
 // reason, and the latencies of the last 256 calls for percentiles. Bounded per
-// seed; nothing is averaged away, so that a few slow calls show.
+// seed; nothing is averaged away, so that a few slow calls show. Calls that did
+// not run count as errors only: refusing one takes no time.
 
 import { SaturatedError, SeedError, type SeedReason } from "../guest/mod.ts";
 
 const samplesMax = 256;
+const loggedPerSecond = 10;
 
 /** Why a call failed; "saturated" did not run, "other" is no seed's fault. */
 export type SeedFailure = SeedReason | "saturated" | "other";
 
-/** Latencies are of the last 256 calls; undefined before the first. */
+/** Latencies are of the last 256 calls that ran; undefined before the first. */
 export type CallReport = {
   readonly calls: number;
   readonly errors: number;
@@ -29,9 +31,20 @@ export function failureOf(cause: unknown): SeedFailure {
 export class CallStatistics {
   readonly #samplesMs: number[] = [];
   readonly #failures = new Map<SeedFailure, number>();
+  #samples = 0;
   #calls = 0;
   #errors = 0;
   #running = 0;
+  #second = 0;
+  #loggedInSecond = 0;
+
+  /** Whether a failure may be logged: so many a second, the rest are counted. */
+  mayLog(nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) this.#loggedInSecond = 0;
+    this.#second = second;
+    return ++this.#loggedInSecond <= loggedPerSecond;
+  }
 
   start(): void {
     this.#running++;
@@ -39,7 +52,9 @@ export class CallStatistics {
 
   /** @param failure Undefined when it was answered. */
   end(elapsedMs: number, failure: SeedFailure | undefined): void {
-    this.#samplesMs[this.#calls % samplesMax] = elapsedMs;
+    if (failure !== "saturated") {
+      this.#samplesMs[this.#samples++ % samplesMax] = elapsedMs;
+    }
     this.#calls++;
     this.#running--;
     if (failure === undefined) return;

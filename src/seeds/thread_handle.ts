@@ -6,7 +6,6 @@ import { type Bytes, Slots } from "../kernel/mod.ts";
 import type { SandboxThread } from "../ports/mod.ts";
 import {
   Budget,
-  faultOf,
   type FromThread,
   type LoadUsage,
   Mail,
@@ -14,6 +13,7 @@ import {
   type ModuleSource,
   type PreparedMessage,
   type SeedError,
+  type SeedFault,
   type ToThread,
   transferBytesMin,
 } from "../guest/mod.ts";
@@ -120,8 +120,8 @@ export class ThreadHandle {
     this.post(["call", id, load.number, fn, input, caller, leftMs], input);
   }
 
-  cancel(call: PendingCall, fault: SeedError): void {
-    this.post(["cancel", call.id, faultOf(fault)]);
+  cancel(call: PendingCall, fault: SeedFault): void {
+    this.post(["cancel", call.id, fault]);
   }
 
   /** Resolves with its usage, or with nothing when the thread is lost. */
@@ -151,10 +151,15 @@ export class ThreadHandle {
     return [...this.loads.values()].some((load) => load.isBeingTried);
   }
 
+  /** A module is on its way to it, although that may wait for others now. */
+  get isLoading(): boolean {
+    return [...this.loads.values()].some((load) => !load.isReady);
+  }
+
   /** @param source Its bytes are given away if they are kept ones. */
   prepare(source: ModuleSource, caps: ModuleCaps): Promise<Preparation> {
+    if (this.#isEnded) return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<Preparation>();
-    if (this.#isEnded) resolve(undefined);
     const number = this.newNumber();
     this.#preparations.set(number, resolve);
     const given = source.type === "kept" ? source.bytes : undefined;

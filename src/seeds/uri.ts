@@ -32,3 +32,8 @@ export function parseRequestUri(uri: string): RequestTarget {
 export function formatTarget(target: SeedTarget): string {
   return `${target.seed}/${target.function}`;
 }
+
+/** As much of any address as people are shown. */
+export function shownUri(uri: string): string {
+  return uri.slice(0, 200);
+}

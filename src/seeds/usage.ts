@@ -2,7 +2,7 @@
 // comes what threads say of their loads, out goes one sum. It starts no thread
 // and loads nothing: asking must not change the answer.
 
-import type { Isolation } from "../guest/mod.ts";
+import type { Isolation, LoadUsage } from "../guest/mod.ts";
 import type { Workers } from "./workers.ts";
 
 /** Of this moment; all zero while no thread has the seed. */
@@ -39,9 +39,10 @@ export async function usageOf(
   const sum = (values: readonly number[]) =>
     values.reduce((total, value) => total + value, 0);
   const first = loads[0]?.load;
+  const isolated = isolationOf(usages) ?? first;
   return {
-    isolation: first?.isolation,
-    isolationReason: first?.isolationReason,
+    isolation: isolated?.isolation,
+    isolationReason: isolated?.isolationReason,
     threads: loads.length,
     instances: sum(usages.map((usage) => usage.instances)),
     memoryBytes: sum(usages.map((usage) => usage.memoryBytes)),
@@ -49,4 +50,10 @@ export async function usageOf(
     cpuMs: sum(usages.map((usage) => usage.cpuMs)),
     functions: first?.functions,
   };
+}
+
+/** Of the thread that had to settle for another, if one had to. */
+function isolationOf(usages: readonly LoadUsage[]): LoadUsage | undefined {
+  return usages.find(({ isolationReason }) => isolationReason !== undefined) ??
+    usages[0];
 }

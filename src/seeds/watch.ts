@@ -3,7 +3,7 @@
 // so a silent one is a fault of this program: its owner is told to give it up.
 
 import type { Clock } from "../ports/mod.ts";
-import { SeedError } from "../guest/mod.ts";
+import { SaturatedError, SeedError } from "../guest/mod.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Loads } from "./loads.ts";
 import type { PendingCall } from "./pending_call.ts";
@@ -22,15 +22,18 @@ const preparingMsMax = 30_000;
  * this process stands still, its threads do too.
  */
 const silencePerTickMsMax = 100;
-/** Trying a module, its initializers included; those may also sleep. */
-const loadMsMax = 10_000;
+/**
+ * Trying a module, its initializers included; those may also sleep. The thread
+ * itself ends it after ten seconds, and knows better why it took so long.
+ */
+const loadMsMax = 12_000;
 
 export type Watched = {
   readonly workers: Workers;
   readonly assignment: Assignment;
   readonly loads: Loads;
   /** It did not end by its deadline. */
-  onOverdue(call: PendingCall, fault: SeedError): void;
+  onOverdue(call: PendingCall, fault: SeedError | SaturatedError): void;
   onSilent(thread: ThreadHandle, silentMs: number): void;
 };
 
@@ -74,9 +77,9 @@ export class Watch implements Disposable {
       for (const call of lane.nestedQueue) this.#look(call, nowMs);
       isWaiting ||= lane.hasWaiting;
     }
-    if (isWaiting || workers.threads.some((thread) => thread.isBusy)) {
-      this.start(nowMs);
-    }
+    const isWatched = (thread: ThreadHandle) =>
+      thread.isBusy || thread.isLoading;
+    if (isWaiting || workers.threads.some(isWatched)) this.start(nowMs);
   }
 
   #look(call: PendingCall, nowMs: number): void {
@@ -87,8 +90,11 @@ export class Watch implements Disposable {
       call.isOld = true;
       return;
     }
-    const text = `"${fn}" of seed "${seed.name}" did not end by its deadline`;
-    this.#watched.onOverdue(call, new SeedError("timeout", text));
+    const what = `"${fn}" of seed "${seed.name}"`;
+    const fault = call.queue === undefined
+      ? new SeedError("timeout", `${what} did not end by its deadline`)
+      : waitedTooLong(what);
+    this.#watched.onOverdue(call, fault);
   }
 
   #endOverdueLoads(thread: ThreadHandle, nowMs: number): void {
@@ -117,4 +123,12 @@ export class Watch implements Disposable {
     const mostMs = thread.isPreparing ? preparingMsMax : silentMsMax;
     if (silentMs > mostMs) this.#watched.onSilent(thread, silentMs);
   }
+}
+
+/** It never ran: it may be repeated. */
+function waitedTooLong(what: string): SaturatedError {
+  return new SaturatedError(
+    `${what} waited for its turn until its deadline, and did not run`,
+    { hint: "Try again in a moment, or allow it more time" },
+  );
 }

@@ -10,6 +10,7 @@ type Task = () => void;
 export class SimProcessor {
   readonly #clock: Clock;
   readonly #ready: Task[] = [];
+  readonly #timers = new Set<Disposable>();
   #isWakeSet = false;
   #isStopped = false;
   /** Spent since #busyFromMs: whole, as adding up fractions would drift. */
@@ -42,13 +43,20 @@ export class SimProcessor {
 
   /** Runs `task` from then on, behind all that was due before. */
   after(delayMs: number, task: Task): void {
-    this.#clock.after(this.aheadMs + delayMs, () => this.add(task));
+    if (this.#isStopped) return;
+    const timer = this.#clock.after(this.aheadMs + delayMs, () => {
+      this.#timers.delete(timer);
+      this.add(task);
+    });
+    this.#timers.add(timer);
   }
 
-  /** Also what was due is forgotten. */
+  /** What was due is forgotten, and so is what would have been. */
   stop(): void {
     this.#isStopped = true;
     this.#ready.length = 0;
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#timers.clear();
   }
 
   get #busyUntilMs(): number {

@@ -4,12 +4,13 @@
 // production, and never reaches the client.
 
 import { ConflictError, UnreachableError } from "../kernel/mod.ts";
-import type {
-  Clock,
-  Web,
-  WebAddress,
-  WebHandler,
-  WebServer,
+import {
+  type Clock,
+  ConnectionLostError,
+  type Web,
+  type WebAddress,
+  type WebHandler,
+  type WebServer,
 } from "../ports/mod.ts";
 
 /** `clock` times requests and responses on their way. */
@@ -191,7 +192,7 @@ class SimWebServer implements WebServer {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#parts.release();
-    const cause = new UnreachableError(
+    const cause = new ConnectionLostError(
       `${labelOf(this.address)} closed the connection before it answered`,
     );
     for (const exchange of this.#exchanges) exchange.cut(cause);

@@ -5,6 +5,9 @@
 
 import type { Bytes } from "../kernel/mod.ts";
 
+/** Memories grow by pages of this size. */
+export const pageBytes = 65_536;
+
 /** A function that the module imports. */
 export type ImportedFunction = {
   readonly module: string;
@@ -27,6 +30,8 @@ export type ModulePlan = {
   readonly memory:
     | { readonly minPages: number; readonly maxPages: number }
     | undefined;
+  /** Function types that it declares, added ones included. */
+  readonly types: number;
   /** Entries that all tables of one instance may come to hold. */
   readonly tableEntriesMax: number;
   /** Its mutable globals, for `hidden.global`; none if it is unrestorable. */

@@ -3,6 +3,7 @@
 // an instance back to an earlier state.
 
 import { limits } from "../kernel/mod.ts";
+import { addedTypes } from "./additions.ts";
 import type { RewrittenCode } from "./code.ts";
 import { type FunctionType, typeAt } from "./declarations.ts";
 import { malformed } from "./refusal.ts";
@@ -38,6 +39,7 @@ export function planOf(
         signature: functionAt(outline, index).signature,
       })),
     memory: outline.memory && memoryOf(outline.memory, caps),
+    types: outline.types.length + addedTypes.length,
     tableEntriesMax: tableMaxima.reduce((sum, one) => sum + one, 0),
     globals: unrestorable === undefined ? mutableGlobals(outline) : [],
     hasStart: outline.start !== undefined,

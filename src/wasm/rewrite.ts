@@ -12,7 +12,8 @@ import {
   type Layout,
   layoutOf,
 } from "./additions.ts";
-import { rewriteCode, type RewrittenCode } from "./code.ts";
+import { rewriteCode } from "./code.ts";
+import { keptNames } from "./function_names.ts";
 import { opcode } from "./opcodes.ts";
 import { type ModuleOutline, readOutline } from "./outline.ts";
 import {
@@ -31,13 +32,12 @@ import {
   type SectionId,
   sectionId,
   sectionOrder,
-  type SectionRange,
 } from "./sections.ts";
 import { valueType } from "./value_types.ts";
 import { Writer } from "./writer.ts";
 
 /** Changes whenever the same module would be rewritten to other bytes. */
-export const rewriterVersion = 1;
+export const rewriterVersion = 2;
 
 /**
  * Rewrites a module that the engine has validated (`prepareModule` does both).
@@ -71,7 +71,14 @@ export function rewriteModule(
     [sectionId.exports, exports(frame, { outline, layout, plan })],
     [sectionId.code, code.content],
   ]);
-  return { bytes: assemble(frame, contents, code), plan };
+  const custom = {
+    hints: code.hints.content(),
+    names: frame.names && keptNames(bytes, {
+      names: frame.names,
+      functions: outline.typeOf.length,
+    }),
+  };
+  return { bytes: assemble(frame, contents, custom), plan };
 }
 
 function types(frame: ModuleFrame): Writer {
@@ -190,10 +197,15 @@ const dropped: ReadonlySet<SectionId> = new Set([
   sectionId.start,
 ]);
 
+type CustomSections = {
+  readonly hints: Writer;
+  readonly names: Writer | undefined;
+};
+
 function assemble(
-  { bytes, sections, names }: ModuleFrame,
+  { bytes, sections }: ModuleFrame,
   contents: ReadonlyMap<SectionId, Writer>,
-  { hints }: RewrittenCode,
+  { hints, names }: CustomSections,
 ): Bytes {
   const parts: Uint8Array[] = [bytes.subarray(0, headerBytes)];
   const put = (id: number, content: Uint8Array) => {
@@ -202,15 +214,15 @@ function assemble(
     head.integer(content.length);
     parts.push(head.view(), content);
   };
-  const keep = (id: number, { position, end }: SectionRange) =>
-    put(id, bytes.subarray(position, end));
   for (const id of sectionOrder) {
     const content = contents.get(id);
     const range = sections.get(id);
-    if (id === sectionId.code) put(sectionId.custom, hints.content().view());
+    if (id === sectionId.code) put(sectionId.custom, hints.view());
     if (content !== undefined) put(id, content.view());
-    else if (range !== undefined && !dropped.has(id)) keep(id, range);
+    else if (range !== undefined && !dropped.has(id)) {
+      put(id, bytes.subarray(range.position, range.end));
+    }
   }
-  if (names !== undefined) keep(sectionId.custom, names);
+  if (names !== undefined) put(sectionId.custom, names.view());
   return concatBytes(...parts);
 }

@@ -1,8 +1,8 @@
 // The frame of a module: its header, and where each section's content lies. In
 // go bytes; out come ranges by section. Unknown sections, sections out of order
 // and sections twice are refused. Of custom sections only the first one named
-// "name" is kept, because traps show it; the engine gives some others a meaning
-// (branch hints, compilation hints) that no longer fits rewritten code.
+// "name" is looked at, because traps show it; the engine gives some others a
+// meaning (branch hints, compilation hints) that no longer fits rewritten code.
 
 import { malformed } from "./refusal.ts";
 import { Reader } from "./reader.ts";
@@ -58,8 +58,8 @@ export type ModuleFrame = {
   readonly names: SectionRange | undefined;
 };
 
-/** Name of the custom section that is kept. */
-const namesSection = "name";
+/** Name of the custom section that is looked at. */
+export const namesSection = "name";
 
 const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 

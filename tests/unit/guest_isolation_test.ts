@@ -276,3 +276,103 @@ Deno.test("initialising anew has no more time than a call, and is tried once", a
   await lab.reply("pong");
   assert.equal(lab.budget.instances, 0);
 });
+
+Deno.test("a generator seeded at start does not repeat after calls that failed", async () => {
+  const module = guestWasm(
+    `(func (export "_initialize")
+      (drop (call $random (i32.const 64) (i32.const 8))))
+    (func (export "draw") (result i32)
+      (call $exit (i32.or (i32.const 1) (i32.load16_u (i32.const 64))))
+      (i32.const 0))`,
+    `(import "wasi_snapshot_preview1" "random_get"
+      (func $random (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))`,
+  );
+  const lab = new ThreadLab();
+  const { load } = await lab.load(module);
+  const drawn = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    const [, , fault] = await lab.reply("failed", lab.start(load, "draw"));
+    drawn.add(fault.message);
+    await lab.idle(200);
+  }
+  assert.equal(drawn.size, 4, [...drawn].join());
+});
+
+Deno.test("what an initialiser answers is no answer of a call", async () => {
+  const word = text(64, "boom");
+  const sayings = [
+    `(call $out ${word.range})`,
+    `(call $error_set ${word.block})`,
+  ];
+  for (const saying of sayings) {
+    const module = guestWasm(
+      `${word.data} (func (export "_initialize") ${saying})
+      (func (export "f"))`,
+    );
+    for (const isolation of ["restore", "fresh", "reuse"] as const) {
+      const lab = new ThreadLab();
+      const { load } = await lab.load(module, { isolation });
+      for (let i = 0; i < 3; i++) {
+        assert.deepEqual(await lab.call(load, "f"), emptyBytes);
+      }
+    }
+  }
+});
+
+Deno.test("instances that wait make room for others that are needed", async () => {
+  const lab = new ThreadLab({ budgetBytes: 60 * 65_536 });
+  const grows = guestWasm(`(func (export "f")
+    (drop (memory.grow (i32.const 30))))`);
+  const hog = await lab.load(grows, { isolation: "reuse" });
+  await lab.call(hog.load, "f");
+  const other = await lab.load(grows, { isolation: "reuse" });
+  const startMs = lab.clock.nowMs();
+  await lab.call(other.load, "f");
+  await lab.call(other.load, "f");
+  await lab.call(hog.load, "f");
+  assert.ok(lab.clock.nowMs() - startMs < 1_000);
+});
+
+Deno.test("a thread without room asks the others, and does as it is asked", async () => {
+  const lab = new ThreadLab({ budgetBytes: 30 * 65_536 });
+  const { load } = await lab.load(sleepingWasm());
+  await lab.call(load, "sleep");
+  const held = lab.budget.usedBytes;
+  lab.post(["trim"], ["ping"]);
+  await lab.reply("pong");
+  assert.ok(lab.budget.usedBytes < held);
+  assert.ok(lab.budget.takePages(20), "as another thread would");
+  const id = lab.start(load, "sleep", { leftMs: 1_000 });
+  await lab.reply("starved");
+  const [, , fault] = await lab.reply("failed", id);
+  assert.equal(fault.reason, "memory");
+  assert.match(fault.message, /memory for seeds is full/);
+});
+
+Deno.test("initialising anew ends although the initialiser sleeps", async () => {
+  const lab = new ThreadLab();
+  const sleepsFrom = BigInt(Math.floor(lab.clock.nowMs()) + 100) * 1_000_000n;
+  const module = guestWasm(
+    `(func (export "_initialize")
+      (drop (call $clock (i32.const 1) (i64.const 0) (i32.const 72)))
+      (if (i64.gt_u (i64.load (i32.const 72)) (i64.const ${sleepsFrom}))
+        (then (i64.store (i32.const 1024) (i64.const 3600000000000))
+          (drop (call $poll (i32.const 1000) (i32.const 2000) (i32.const 1)
+            (i32.const 3000))))))
+    (func (export "f"))`,
+    `(import "wasi_snapshot_preview1" "poll_oneoff"
+      (func $poll (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_time_get"
+      (func $clock (param i32 i64 i32) (result i32)))`,
+  );
+  const { load } = await lab.load(module);
+  await lab.idle(200);
+  await lab.call(load, "f");
+  await lab.idle(100);
+  assert.equal(lab.budget.instances, 2, "one initialises");
+  await lab.idle(15_000);
+  assert.equal(lab.budget.instances, 1);
+  const [warning] = lab.received.filter(([tag]) => tag === "log");
+  assert.match(String(warning), /does not start within 10 seconds/);
+});

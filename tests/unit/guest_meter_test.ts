@@ -43,8 +43,12 @@ function openMeter(isMailUnread = () => false) {
 }
 
 function newCall(id: number, { cpuMs = 1000, leftMs = 5000 } = {}) {
-  const pace = { isLong: false };
-  return new CallState(id, "", { deadlineMs: 1000 + leftMs, cpuMs, pace });
+  return new CallState(id, "", {
+    deadlineMs: 1000 + leftMs,
+    cpuMs,
+    pace: { isLong: false },
+    account: { cpuMs: 0 },
+  });
 }
 
 Deno.test("a guest alone on its thread has longer turns", () => {

@@ -10,6 +10,7 @@ import {
   digestOf,
   limits,
   utf8,
+  utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { hidden } from "../../src/wasm/mod.ts";
 import { moduleFormFault, SeedError } from "../../src/guest/mod.ts";
@@ -304,6 +305,38 @@ Deno.test("what prepareSource() keeps spares the next load its work", async () =
   const second = await prepareSource({ type: "kept", bytes }, caps, { sha256 });
   assert.equal(JSON.stringify(second.plan), JSON.stringify(first.plan));
   assert.equal(second.kept, undefined);
+});
+
+Deno.test("R14: a kept module that does not fit its name is refused", async () => {
+  const digest = digestOf(await sha256(echoWasm));
+  const original = { type: "original", bytes: echoWasm, digest } as const;
+  const { kept } = await prepareSource(original, { memoryPagesMax: 16 }, {
+    sha256,
+  });
+  assert.ok(kept);
+  const opened = (bytes: Bytes, memoryPagesMax = 16) =>
+    prepareSource({ type: "kept", bytes }, { memoryPagesMax }, { sha256 });
+  await opened(kept, 17);
+  await assert.rejects(() => opened(kept, 15), { reason: "lost" });
+
+  /** The same with another text of the same length in its plan. */
+  const changed = async (from: string, to: string) => {
+    const body = kept.slice(32);
+    const planEnd = 4 + new DataView(body.buffer).getUint32(0);
+    const at = utf8TextLossy(body.subarray(4, planEnd)).indexOf(from);
+    assert.ok(at > 0 && from.length === to.length);
+    body.set(utf8(to), 4 + at);
+    return concatBytes(await sha256(body), body);
+  };
+  for (
+    const [from, to] of [
+      [`"output_set","signature":"II:"`, `"output_set","signature":"Ii:"`],
+      [`"name":"output_set"`, `"name":"output_get"`],
+    ] as const
+  ) {
+    const bytes = await changed(from, to);
+    await assert.rejects(() => opened(bytes), { reason: "lost" }, to);
+  }
 });
 
 Deno.test("R14: bytes of another digest, and damaged kept ones, are refused", async () => {

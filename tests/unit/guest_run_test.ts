@@ -73,16 +73,16 @@ Deno.test("a long error of a guest is cut", async () => {
   assert.equal(error.message.length, limits.seedErrorCharactersMax);
 });
 
-Deno.test("a trap names its function and offset", async () => {
+Deno.test("a trap names its function", async () => {
   await using lab = new SeedLab();
   const module = guestWasm(`(func $deep (unreachable))
     (func (export "f") (result i32) (call $deep) (i32.const 0))`);
   await rejectsWith(lab.run(module, "f"), "trap", {
-    message: /^The seed trapped: unreachable \(in \S*deep at 0x[0-9a-f]+\)$/,
+    message: /^The seed trapped: unreachable \(in \S*deep\)$/,
   });
 });
 
-Deno.test("a trap in a function without a name gives its number", async () => {
+Deno.test("a trap in a function without a name says what trapped", async () => {
   await using lab = new SeedLab();
   const module = wasm(
     `(module (memory 1)
@@ -91,7 +91,7 @@ Deno.test("a trap in a function without a name gives its number", async () => {
     { names: false },
   );
   await rejectsWith(lab.run(module, "f"), "trap", {
-    message: /memory access out of bounds \(in function 0 at 0x[0-9a-f]+\)$/,
+    message: /memory access out of bounds$/,
   });
 });
 

@@ -219,6 +219,29 @@ function fetchingWasm(json: string): Bytes {
   );
 }
 
+/** "send" sends a block that starts with the text, and another of zeros. */
+function sendingWasm(
+  json: string,
+  { requestBytes = utf8(json).length, bodyBytes = 0 } = {},
+): Bytes {
+  return guestWasm(
+    `${wish(json).data} (func (export "send") (result i32)
+      (local $block i64) (local $at i32)
+      (local.set $block (call $alloc (i64.const ${requestBytes})))
+      (loop $next
+        (call $store_u8
+          (i64.add (local.get $block) (i64.extend_i32_u (local.get $at)))
+          (i32.load8_u (i32.add (i32.const 2048) (local.get $at))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const ${
+      wish(json).length
+    }))))
+      (drop (call $http (local.get $block) (call $alloc (i64.const ${bodyBytes}))))
+      (i32.const 0))`,
+    httpImports,
+  );
+}
+
 /** What the guest asked for. */
 async function askOf(lab: ThreadLab): Promise<[number, HttpAsk]> {
   const [, request, , ask] = await lab.reply("fetch");
@@ -257,6 +280,56 @@ Deno.test("http_request asks outside, and brings body, status and headers", asyn
   assert.deepEqual([...before], [0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
+Deno.test("http_request refuses what is too large, before anybody gets it", async () => {
+  const lab = new ThreadLab();
+  const url = "https://example.com/";
+  const plain = JSON.stringify({ url });
+  const headed = (bytes: number) =>
+    JSON.stringify({
+      url,
+      headers: { x: "y".repeat(bytes - "x: \r\n".length) },
+    });
+  for (
+    const [json, sizes, says] of [
+      [
+        plain,
+        { requestBytes: 131_073 },
+        /an HTTP request of 131073 bytes: 131072/,
+      ],
+      [
+        plain,
+        { bodyBytes: 4_194_305 },
+        /an HTTP body of 4194305 bytes: 4194304/,
+      ],
+      [headed(65_537), {}, /HTTP headers of 65537 bytes: 65536 are allowed/],
+    ] as const
+  ) {
+    const module = sendingWasm(json, sizes);
+    const { load } = await lab.load(module, { mayFetch: true });
+    const [, , fault] = await lab.reply("failed", lab.start(load, "send"));
+    assert.equal(fault.reason, "egress");
+    assert.match(fault.message, /^Seed "lab" may not send /);
+    assert.match(fault.message, says);
+    assert.match(fault.hint ?? "", /^Let the seed send /);
+  }
+  assert.ok(!lab.received.some(([tag]) => tag === "fetch"));
+  const largest = sendingWasm(headed(65_536), { bodyBytes: 4_194_304 });
+  const { load } = await lab.load(largest, { mayFetch: true });
+  lab.start(load, "send");
+  const [, ask] = await askOf(lab);
+  assert.equal(ask.body.length, 4_194_304);
+});
+
+Deno.test("http_request without a grant says so, whatever it would send", async () => {
+  const lab = new ThreadLab();
+  const json = JSON.stringify({ url: "https://example.com/" });
+  const sizes = { requestBytes: 131_073, bodyBytes: 4_194_305 };
+  const { load } = await lab.load(sendingWasm(json, sizes));
+  const [, , fault] = await lab.reply("failed", lab.start(load, "send"));
+  assert.match(fault.message, /granted no host/);
+  assert.equal(fault.hint, 'Seed it with "--allow-host" for that host');
+});
+
 Deno.test("http_request without a grant names the one that is missing", async () => {
   const lab = new ThreadLab();
   const { load } = await lab.load(
@@ -265,7 +338,18 @@ Deno.test("http_request without a grant names the one that is missing", async ()
   const [, , fault] = await lab.reply("failed", lab.start(load, "get"));
   assert.equal(fault.reason, "egress");
   assert.match(fault.message, /granted no host/);
-  assert.match(fault.hint ?? "", /--allow-host example\.com/);
+  assert.equal(fault.hint, 'Seed it with "--allow-host example.com"');
+  // An address may be one that no grant opens; a port belongs to the grant.
+  const hints = {
+    "http://169.254.169.254/": 'Seed it with "--allow-host" for that host',
+    "http://a.example:81/": 'Seed it with "--allow-host a.example:81"',
+  };
+  for (const [url, hint] of Object.entries(hints)) {
+    const other = await lab.load(fetchingWasm(JSON.stringify({ url })));
+    const id = lab.start(other.load, "get");
+    const [, , { hint: said }] = await lab.reply("failed", id);
+    assert.equal(said, hint);
+  }
 });
 
 Deno.test("http_request of what is no request is refused with the form", async () => {
@@ -299,4 +383,47 @@ Deno.test("a refused request ends the call with its reason and hint", async () =
   lab.post(["fetched", request, refusal]);
   const [, , fault] = await lab.reply("failed", id);
   assert.deepEqual(fault, refusal);
+});
+
+Deno.test("answers that come at once do not keep the thread from others", async () => {
+  const poll =
+    `(drop (call $poll (i32.const 1000) (i32.const 2000) (i32.const 1)
+    (i32.const 3000)))`;
+  const module = guestWasm(
+    `${wish(`{"url":"https://example.com/"}`).data}
+    (func (export "http") (result i32)
+      (loop $on try (drop (call $http (call $block (i32.const 2048)
+        (i32.const 30)) (i64.const 0))) catch_all end (br $on)) (unreachable))
+    (func (export "poll") (result i32) (loop $on ${poll} (br $on)) (unreachable))
+    (func (export "fine") (result i32) (call $outByte (i32.const 7))
+      (i32.const 0))`,
+    `${httpImports} (import "wasi_snapshot_preview1" "poll_oneoff"
+      (func $poll (param i32 i32 i32 i32) (result i32)))`,
+  );
+  for (const fn of ["http", "poll"]) {
+    const lab = new ThreadLab();
+    const { load } = await lab.load(module, { cpuMs: 300 });
+    const id = lab.start(load, fn);
+    await lab.idle(50);
+    const startMs = lab.clock.nowMs();
+    await lab.call(load, "fine");
+    assert.ok(lab.clock.nowMs() - startMs < 20, fn);
+    const [, , fault] = await lab.reply("failed", id);
+    assert.match(fault.message, /more than 300 ms of processor time/);
+  }
+});
+
+Deno.test("a request with too large an input is refused before it leaves", async () => {
+  const module = guestWasm(
+    `(func (export "f") (result i32)
+      (call $outByte (i64.eqz (call $request (i64.const 0)
+        (call $alloc (i64.const 4194305))))) (i32.const 0))`,
+    userImports,
+  );
+  const lab = new ThreadLab();
+  const { load } = await lab.load(module);
+  assert.deepEqual(await lab.call(load, "f"), Uint8Array.of(1));
+  assert.ok(!lab.received.some(([tag]) => tag === "request"));
+  const [line] = lab.received.filter(([tag]) => tag === "log");
+  assert.match(String(line), /input of 4194305 bytes is refused/);
 });

@@ -4,7 +4,11 @@
 import assert from "node:assert/strict";
 import { type Bytes, limits, utf8 } from "../../src/kernel/mod.ts";
 import { saturated } from "../../src/guest/mod.ts";
-import { type Caller, SeedError } from "../../src/seeds/mod.ts";
+import {
+  type Caller,
+  SeedError,
+  type SeedReason,
+} from "../../src/seeds/mod.ts";
 import {
   askingWasm,
   handingWasm,
@@ -131,6 +135,30 @@ Deno.test("a failed request is told in the hint of its seed's own error", async 
   assert.ok(!odd.hint?.includes("\x1b"));
 });
 
+Deno.test("a failed request is no hint to other ends of its seed", async () => {
+  const uri = text(1024, to("nobody"));
+  await using lab = open({
+    a: guestWasm(
+      `${uri.data}
+      (func $ask (drop (call $request ${uri.block} (i64.const 0))))
+      (func (export "loop") (result i32)
+        (call $ask) (loop $on (br $on)) (unreachable))
+      (func (export "trap") (result i32) (call $ask) (unreachable))
+      (func (export "exit") (result i32)
+        (call $ask) (call $exit (i32.const 3)) (i32.const 0))`,
+      `${userImports} (import "wasi_snapshot_preview1" "proc_exit"
+        (func $exit (param i32)))`,
+    ),
+  });
+  const hintOf = async (fn: string, reason: SeedReason) => {
+    const call = lab.call("a", fn, { timeoutMs: 50 });
+    return (await rejectsWith(call, reason)).hint ?? "";
+  };
+  assert.match(await hintOf("trap", "trap"), /^Its request to/);
+  assert.match(await hintOf("exit", "exit"), /^Its request to/);
+  assert.match(await hintOf("loop", "timeout"), /--timeout/);
+});
+
 Deno.test("S40: a call whose first seed ran is not refused half way", async () => {
   await using lab = open({
     hands: handingWasm(to("asks")),
@@ -218,4 +246,21 @@ Deno.test("a caller that goes away cancels every hop", async () => {
   for (const name of ["a", "b", "c"]) {
     assert.equal(lab.calls.reportOf(name).running, 0, name);
   }
+});
+
+Deno.test("calls that fail are logged with their seed, some a second", async () => {
+  await using lab = new SeedLab();
+  lab.add("bad", guestWasm(`(func (export "f") (unreachable))`));
+  for (let i = 0; i < 30; i++) {
+    assert.equal(await endingOf(lab.call("bad", "f")), "trap");
+  }
+  const failed = lab.log.records.filter(({ event }) =>
+    event === "seed.call_failed"
+  );
+  assert.ok(failed.length >= 10 && failed.length <= 20, `${failed.length}`);
+  const [first] = failed;
+  assert.equal(first?.level, "warn");
+  assert.equal(first.fields["seed"], "bad");
+  assert.equal(first.fields["function"], "f");
+  assert.equal(first.fields["code"], "PLN_SEED_TRAP");
 });

@@ -31,8 +31,12 @@ function openLab() {
   const unloaded: string[] = [];
   const discarded: string[] = [];
   const held: string[] = [];
+  const recalled: string[] = [];
   const seeds = new HostedSeeds({
-    pool: { unload: (key) => void unloaded.push(key) },
+    pool: {
+      unload: (key) => void unloaded.push(key),
+      recall: (name) => void recalled.push(name),
+    },
     keeper: {
       hold: (digest: Digest) => {
         held.push(digest);
@@ -49,7 +53,7 @@ function openLab() {
     seeds.adopt(
       new Map(Object.entries(specs).map(([name, spec]) => [name, { spec }])),
     );
-  return { seeds, adopt, unloaded, discarded, held };
+  return { seeds, adopt, unloaded, discarded, held, recalled };
 }
 
 Deno.test("HostedSeeds.find() knows what was adopted last", async () => {
@@ -121,4 +125,15 @@ Deno.test("HostedSeeds keeps a version that comes back", () => {
   adopt({ a: specOf(1) });
   hold?.[Symbol.dispose]();
   assert.deepEqual(unloaded, []);
+});
+
+Deno.test("HostedSeeds.adopt() ends the calls of a name that is gone", () => {
+  const { adopt, recalled } = openLab();
+  adopt({ a: specOf(1), b: specOf(2) });
+  adopt({ a: specOf(3), b: specOf(2) });
+  assert.deepEqual(recalled, [], "a new version ends no calls of the old one");
+  adopt({ b: specOf(2) });
+  assert.deepEqual(recalled, ["a"]);
+  adopt({ a: specOf(3), b: specOf(2) });
+  assert.deepEqual(recalled, ["a"]);
 });

@@ -160,6 +160,34 @@ Deno.test("usage says why a seed is not isolated as it wished", async () => {
   assert.equal(other.isolationReason, undefined);
 });
 
+Deno.test("usage tells what isolation turned out to be impossible later", async () => {
+  await using lab = new SeedLab();
+  const lateMs = Math.floor(lab.clock.wallMs()) + 5_000;
+  // Its random number makes it start anew; late, it starts with 17 MiB more.
+  const growing = guestWasm(
+    `(func (export "_initialize")
+      (drop (call $random (i32.const 0) (i32.const 8)))
+      (drop (call $time (i32.const 0) (i64.const 0) (i32.const 64)))
+      (if (i64.gt_u (i64.load (i32.const 64)) (i64.const ${lateMs}000000))
+        (then (drop (memory.grow (i32.const 272))))))
+    (func (export "f") (result i32) (i32.const 0))`,
+    `(import "wasi_snapshot_preview1" "random_get"
+      (func $random (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_time_get"
+      (func $time (param i32 i64 i32) (result i32)))`,
+  );
+  const seed = lab.add("s", growing);
+  await lab.world.complete(lab.pool.load(seed));
+  const usage = () => lab.world.complete(lab.pool.usageOf(seed.key));
+  assert.equal((await usage()).isolation, "restore");
+  await lab.world.run(10_000);
+  await lab.run(seed, "f");
+  await lab.world.run(lab.world.nowMs + 1_000);
+  const { isolation, isolationReason } = await usage();
+  assert.equal(isolation, "fresh");
+  assert.match(isolationReason ?? "", /more than are put back quickly/);
+});
+
 Deno.test("usage of a thread that is lost meanwhile counts as nothing", async () => {
   await using lab = new SeedLab();
   const seed = lab.add("s", echoWasm);

@@ -13,7 +13,10 @@ import {
   SeedLab,
   textOf,
 } from "../fixtures/seeds/seed_lab.ts";
-import { echoWasm } from "../fixtures/seeds/wat.ts";
+import { echoWasm, guestWasm } from "../fixtures/seeds/wat.ts";
+
+/** Not the module of any other seed here. */
+const startingWasm = guestWasm(`(func (export "f"))`);
 
 /** The one that has the calls: it was started first. */
 function workerOf(lab: SeedLab): SandboxThread {
@@ -108,6 +111,36 @@ Deno.test("a lost thread that runs on cannot free anything twice", () => {
   budget.takeBack(share);
   assert.equal(budget.usedBytes, 6 * 65_536);
   assert.equal(budget.instances, 0);
+});
+
+Deno.test("a lost thread that runs on can take nothing any more", () => {
+  const budget = Budget.ofBytes(10 * 65_536);
+  const share = Budget.newShare();
+  const lost = new Budget(budget.buffer, share);
+  assert.ok(lost.takePages(1) && lost.takeInstance());
+  budget.takeBack(share);
+  assert.equal(lost.takePages(1), false);
+  assert.equal(lost.takeInstance(), false);
+  assert.equal(budget.usedBytes, 0);
+  assert.equal(budget.instances, 0);
+  const next = new Budget(budget.buffer);
+  assert.ok(next.takePages(10), "nothing of it is lost for good");
+});
+
+Deno.test("a load whose module came late finds out that its thread hangs", async () => {
+  await using lab = new SeedLab();
+  await lab.run(lab.add("first", echoWasm), "echo");
+  await lab.world.run(lab.world.nowMs + 1_000);
+  const { promise: bytes, resolve } = Promise.withResolvers<Bytes>();
+  const late = lab.add("late", startingWasm, { readModule: () => bytes });
+  const loading = lab.pool.load(late);
+  await lab.world.run(lab.world.nowMs + 1_000);
+  lab.sandbox.wedge(workerOf(lab));
+  resolve(startingWasm);
+  const { functions } = await lab.world.complete(loading);
+  assert.deepEqual(functions, ["f"]);
+  assert.deepEqual(eventsOf(lab), ["seed.thread_silent"]);
+  assert.equal(lab.pool.threadCounts.lost, 1);
 });
 
 Deno.test("a thread that hangs is given up after ten seconds", async () => {

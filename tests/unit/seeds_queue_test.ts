@@ -60,16 +60,16 @@ Deno.test("S40: the queue is as long as ever after it was full", async () => {
   }
 });
 
-Deno.test("calls that wait for a place end at their deadline", async () => {
+Deno.test("calls that wait for a place end at their deadline, and did not run", async () => {
   const { lab, hold } = openHoldingLab();
   await using _ = lab;
   const start = (name: string, isNested: boolean, timeoutMs = 60_000) =>
     endingOf(hold(name, { isNested, timeoutMs }));
   for (const name of names(nestedPlaces)) void start(name, true);
   const [first, nested] = [start("f", false, 500), start("n", true, 300)];
-  assert.equal(await lab.world.complete(nested), "timeout");
+  assert.equal(await lab.world.complete(nested), "PLN_SATURATED");
   assert.ok(lab.world.nowMs <= 330);
-  assert.equal(await lab.world.complete(first), "timeout");
+  assert.equal(await lab.world.complete(first), "PLN_SATURATED");
   assert.ok(lab.world.nowMs <= 530);
 });
 

@@ -9,7 +9,8 @@ import type {
   HttpAsk,
   ToThread,
 } from "../../src/guest/mod.ts";
-import { type EgressGrant, SeedError } from "../../src/seeds/mod.ts";
+import type { EgressGrant } from "../../src/egress/mod.ts";
+import { SeedError } from "../../src/seeds/mod.ts";
 import {
   endingOf,
   type LabCallOptions,

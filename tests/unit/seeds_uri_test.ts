@@ -133,6 +133,27 @@ Deno.test("tailCallOf() refuses an input that is not base64", () => {
   }
 });
 
+Deno.test("CallStatistics takes no latency of calls that did not run", () => {
+  const statistics = new CallStatistics();
+  const end = (elapsedMs: number, failure?: SeedFailure) => {
+    statistics.start();
+    statistics.end(elapsedMs, failure);
+  };
+  end(0, "saturated");
+  assert.equal(statistics.report().p50Ms, undefined);
+  for (const ms of [40, 50, 60]) end(ms);
+  for (let call = 0; call < 1000; call++) end(0, "saturated");
+  for (const ms of [10, 20]) end(ms, "trap");
+  const { p50Ms, p99Ms, ...counts } = statistics.report();
+  assert.deepEqual([p50Ms, p99Ms], [40, 60]);
+  assert.deepEqual(counts, {
+    calls: 1006,
+    errors: 1003,
+    errorsByReason: { saturated: 1001, trap: 2 },
+    running: 0,
+  });
+});
+
 Deno.test("CallStatistics gives nearest-rank percentiles of the last 256", () => {
   const statistics = new CallStatistics();
   const end = (elapsedMs: number, failure?: SeedFailure) => {

@@ -31,6 +31,7 @@ Deno.test("rewriteModule() gives a plan of imports, exports and memory", () => {
     ],
     exports: [{ name: "f", signature: "F:iI" }],
     memory: { minPages: 2, maxPages: 5 },
+    types: 4 + 3, // its own, and those that are added
     tableEntriesMax: 0,
     globals: [],
     hasStart: false,
