@@ -18,6 +18,7 @@ import {
   ControlServer,
   Listeners,
   metricsContentType,
+  refuseWhile,
   type Reloaded,
   renderMetrics,
   seedDetails,
@@ -65,6 +66,9 @@ export type DaemonHooks = {
 
 const renewalCheckMs = 3_600_000;
 
+/** For the last answers to leave, after the calls were ended. */
+const lastAnswersMs = 500;
+
 /**
  * Runs the node of `needs.disk` until the signal aborts or `pln down` asks.
  *
@@ -97,6 +101,7 @@ class Daemon implements AsyncDisposable {
   #identity: NodeIdentity | undefined;
   #node: Node | undefined;
   #control: WebServer | undefined;
+  #server: ControlServer | undefined;
   #settings: Settings;
 
   constructor(needs: DaemonNeeds, config: DaemonConfig) {
@@ -111,6 +116,7 @@ class Daemon implements AsyncDisposable {
   async open(): Promise<void> {
     const { disk, log } = this.#needs;
     await this.#lock();
+    await this.#listenToControl();
     // Closed before the lock is given up: the next daemon needs its ports.
     this.#scope.use(this.#listeners);
     const identity = await this.#renewed(await loadIdentity(this.#needs));
@@ -121,7 +127,8 @@ class Daemon implements AsyncDisposable {
     );
     log.info("node.open", { peer: identity.peer, directory: disk.label });
     await this.#listen(this.#settings);
-    await this.#serveControl(this.#node);
+    const handlers = this.#handlers(this.#node);
+    this.#server = new ControlServer({ log, handlers });
     this.#scope.spawn("node.announce", () => this.#announce());
     this.#scope.spawn("directory.sweep", () => this.#sweep());
     this.#scope.spawn("identity.renew", (signal) => this.#renew(signal));
@@ -135,17 +142,23 @@ class Daemon implements AsyncDisposable {
     signal.removeEventListener("abort", stop);
   }
 
-  /** Lets requests under way end, for at most 10 s. */
+  /**
+   * Lets requests under way end, for at most 10 s, and refuses new ones with
+   * the reason. A call that takes longer is told that the node stopped.
+   */
   async drain(): Promise<void> {
     const { clock, log } = this.#needs;
     const late = Promise.withResolvers<void>();
     using _timer = clock.after(limits.drainMsMax, () => {
       log.warn("daemon.drain_late", { afterMs: limits.drainMsMax });
-      late.resolve();
+      this.#server?.endCalls();
     });
+    using _end = clock.after(limits.drainMsMax + lastAnswersMs, late.resolve);
     const drain = async () => {
       try {
-        await Promise.all([this.#control?.drain(), this.#listeners.drain()]);
+        const listeners = this.#listeners.drain();
+        await this.#server?.drain();
+        await Promise.all([this.#control?.drain(), listeners]);
       } catch (cause) {
         log.warn("daemon.drain_failed", { cause });
       }
@@ -168,14 +181,14 @@ class Daemon implements AsyncDisposable {
     this.#scope.use(lock);
   }
 
-  async #serveControl(node: Node): Promise<void> {
-    const handlers = this.#handlers(node);
-    const server = new ControlServer({ log: this.#needs.log, handlers });
-    const { socketPath: path } = this.#config;
+  /** From here on whoever asks hears at least that the node is starting. */
+  async #listenToControl(): Promise<void> {
+    const { socketPath: path, processId } = this.#config;
+    const early = () => refuseWhile("starting", { version, processId });
     this.#control = this.#scope.use(
       await this.#needs.web.serve(
         { type: "unix", path },
-        (request) => server.handle(request),
+        async (request) => await this.#server?.handle(request) ?? early(),
       ),
     );
   }
@@ -183,6 +196,7 @@ class Daemon implements AsyncDisposable {
   #handlers(node: Node): ControlHandlers {
     return {
       version,
+      processId: this.#config.processId,
       status: () => this.#status(node),
       publishSeed: async (name, module, request) =>
         seedPublished(name, await node.publishSeed(name, module, request)),

@@ -59,11 +59,12 @@ export type NodeConfig = {
   readonly name: string;
 };
 
-/** `replaces` is undefined when the name was free. */
+/** `replaces`, and the spec before, are undefined when the name was free. */
 export type PublishedFacts = ModuleFacts & {
   readonly digest: Digest;
   readonly spec: SeedSpec;
   readonly replaces: Digest | undefined;
+  readonly before: SeedSpec | undefined;
   readonly usage: SeedUsage;
 };
 
@@ -298,10 +299,11 @@ export class Node implements AsyncDisposable {
         // A stored module without a journal reads as a lost journal.
         if (this.stateReport().seq === 0) await this.#announce();
         await this.#keeper.put(module);
-        const replaces = this.view.seeds.get(name)?.spec.digest;
+        const before = this.view.seeds.get(name)?.spec;
         const change = { section: "seeds", key: name, value: spec } as const;
         await this.#state.publish([change]);
-        return { digest, spec, functions, replaces, usage };
+        const replaces = before?.digest;
+        return { digest, spec, functions, replaces, before, usage };
       });
     } catch (cause) {
       this.#seeds.unloadIfOld(seed);
@@ -312,7 +314,8 @@ export class Node implements AsyncDisposable {
   }
 
   /**
-   * Durable when it resolves; its counts start anew.
+   * Durable when it resolves. Calls under way end with reason "cancelled"; the
+   * seed's counts start anew.
    *
    * @throws {NotFoundError} There is no such seed.
    */

@@ -2,16 +2,10 @@
 // and responses. It prints nothing, and no exception of a handler reaches a
 // client: the client gets a bare 500, the caller's `onError` the cause.
 
-import {
-  ConflictError,
-  DeniedError,
-  InputError,
-  limits,
-  UnreachableError,
-} from "../kernel/mod.ts";
+import { limits } from "../kernel/mod.ts";
 import type { Web, WebAddress, WebHandler, WebServer } from "../ports/mod.ts";
-import { isDenied } from "./denied.ts";
 import { checkSocketPath, claimSocket } from "./unix_socket.ts";
+import { hostOf, isStale, listenError, requestError } from "./web_errors.ts";
 
 export type WebOptions = {
   /** Told what a handler, or a response body it made, threw. */
@@ -286,77 +280,4 @@ class DenoWebServer implements WebServer {
     await Promise.race([this.#drained, promise]);
     clearTimeout(timer);
   }
-}
-
-function hostOf(address: { readonly ip: string; readonly port: number }) {
-  const { ip, port } = address;
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
-function labelOf(address: WebAddress): string {
-  return address.type === "unix" ? address.path : hostOf(address);
-}
-
-function listenError(address: WebAddress, cause: unknown): unknown {
-  const where = labelOf(address);
-  if (cause instanceof Deno.errors.AddrInUse) {
-    return new ConflictError(`Address ${where} is in use`, {
-      cause,
-      hint: "Choose another port",
-    });
-  }
-  if (cause instanceof Deno.errors.AddrNotAvailable) {
-    return new InputError(`Address ${where} is not of this machine`, {
-      cause,
-      hint: "Choose 127.0.0.1 or one of this machine's addresses",
-    });
-  }
-  if (isDenied(cause)) {
-    return new DeniedError(`May not listen on ${where}`, {
-      cause,
-      hint: "Choose a port of 1024 or above",
-    });
-  }
-  return cause;
-}
-
-/**
- * A kept connection whose server went away before it took the request: the
- * write failed, so that sending it again cannot do it twice.
- */
-function isStale(cause: unknown): boolean {
-  return cause instanceof TypeError && cause.cause instanceof Error &&
-    cause.cause.message.includes("Broken pipe");
-}
-
-function requestError(address: WebAddress, cause: unknown): unknown {
-  const where = labelOf(address);
-  if (isDenied(cause)) {
-    return new DeniedError(`May not connect to ${where}`, {
-      cause,
-      hint: "Check who owns the socket: ls -l",
-    });
-  }
-  // The transport's failures: a TypeError with the reason as its cause. Other
-  // TypeErrors (a body used twice) are the caller's bugs.
-  if (!(cause instanceof TypeError) || !(cause.cause instanceof Error)) {
-    return cause;
-  }
-  const reason = cause.cause.message;
-  if (!reason.includes("(Connect)")) {
-    return new UnreachableError(
-      `${where} closed the connection before it answered`,
-      { cause },
-    );
-  }
-  if (reason.includes("os error 13")) {
-    return new DeniedError(`May not connect to ${where}`, {
-      cause,
-      hint: "Check who owns the socket: ls -l",
-    });
-  }
-  return new UnreachableError(`Nobody listens on ${where}`, {
-    cause,
-    hint: address.type === "unix" ? 'Start the node with "pln up"' : undefined,
-  });
 }

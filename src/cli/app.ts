@@ -9,21 +9,21 @@ import {
   buildRouteMap,
   type Command,
   type CommandContext,
-  type InputCompletion,
   proposeCompletions,
   type RouteMap,
   run,
   text_en,
   type TypedCommandParameters,
 } from "@stricli/core";
-import { InputError, InternalError, PlnError } from "../kernel/mod.ts";
-import { seedNames } from "./daemon_names.ts";
+import { functionNames, seedNames } from "./daemon_names.ts";
 import { commandHelp, overview } from "./help.ts";
 import { type GlobalFlags, Invocation } from "./invocation.ts";
 import { loaders } from "./loaders.ts";
 import type { Platform } from "./platform.ts";
+import { unknownCommand, usageError } from "./usage.ts";
 import type { ArgumentSpec, FlagSpec, VerbSpec } from "./verb_spec.ts";
-import { globalFlags, type Verb, verbs } from "./verbs.ts";
+import { globalFlags, isVerb, type Verb, verbs } from "./verbs.ts";
+import { argumentsOf, flagSpecOf } from "./words.ts";
 
 /** How a run ended. */
 export type Outcome = {
@@ -56,15 +56,38 @@ export async function runApplication(
 
 /** What could stand for the last of `words`. */
 export async function completions(
-  words: readonly string[],
+  typed: readonly string[],
   platform: Platform,
-): Promise<readonly InputCompletion[]> {
+): Promise<readonly string[]> {
+  const words = withoutEquals(typed);
+  const choices = choicesAfterEquals(words);
+  if (choices !== undefined) return choices;
   const app = application(() => {});
-  return await proposeCompletions(
+  const found = await proposeCompletions(
     app,
     words,
     contextOf(platform, words.slice(0, -1)),
   );
+  return found.map(({ completion }) => completion);
+}
+
+/** bash hands the "=" of "--flag=value" over as a word of its own. */
+function withoutEquals(words: readonly string[]): readonly string[] {
+  return words.flatMap((word, at) => {
+    if (word !== "=" || words[at - 1]?.startsWith("--") !== true) return [word];
+    return at === words.length - 1 ? [""] : [];
+  });
+}
+
+/** For "--flag=val", whole words; undefined when it is none of that form. */
+function choicesAfterEquals(
+  words: readonly string[],
+): readonly string[] | undefined {
+  const [last = "", flag] = words.at(-1)?.match(/^(--[^=]+)=.*$/s) ?? [];
+  if (flag === undefined) return undefined;
+  const { choices = [] } = flagSpecOf(words, flag) ?? {};
+  return choices.map((choice) => `${flag}=${choice}`)
+    .filter((word) => word.startsWith(last));
 }
 
 function contextOf(
@@ -231,8 +254,11 @@ function argumentOf(spec: ArgumentSpec): object {
     ...(completes === undefined ? {} : {
       proposeCompletions(this: Context) {
         if (completes === "verbs") return nextVerbWords(this.words);
-        if (completes !== "seeds") return completes;
-        return seedNames(new Invocation(this.platform, { json: false }));
+        const invocation = new Invocation(this.platform, { json: false });
+        if (completes === "seeds") return seedNames(invocation);
+        if (completes !== "functions") return completes;
+        const [seed = ""] = argumentsOf(this.words);
+        return functionNames(invocation, seed);
       },
     }),
   };
@@ -246,44 +272,4 @@ function nextVerbWords(line: readonly string[]): readonly string[] {
     .map(([name]) => name.split(" "))
     .filter((name) => words.every((word, index) => name[index] === word))
     .flatMap((name) => name.slice(words.length, words.length + 1));
-}
-
-export function isVerb(name: string): name is Verb {
-  return Object.hasOwn(verbs, name);
-}
-
-function unknownCommand(
-  input: string,
-  corrections: readonly string[],
-): InputError {
-  const near = corrections.join(" or ").replaceAll("`", '"');
-  const shown = JSON.stringify(input.slice(0, 40));
-  if (input.startsWith("-")) {
-    return new InputError(`${shown} is no command`, {
-      hint: "Flags come after the command: pln status --json",
-    });
-  }
-  return new InputError(`There is no command ${shown}`, {
-    hint: near === ""
-      ? '"pln help" lists the commands'
-      : `Did you mean ${near}?`,
-  });
-}
-
-const noFlag = "This command has no flag ";
-
-/** stricli's complaint about arguments, its proposal as the hint. */
-function usageError(cause: unknown): PlnError {
-  if (cause instanceof PlnError) return cause;
-  if (!(cause instanceof Error)) {
-    return new InternalError(`Arguments cannot be read: ${cause}`);
-  }
-  const [text = "", near] = cause.message.split(", did you mean ");
-  const message = text.replace(/^No (?:alias|flag) registered for /, noFlag);
-  return new InputError(message.slice(0, 200), {
-    cause,
-    hint: near === undefined
-      ? 'Add "--help" to see what the command takes'
-      : `Did you mean ${near}`,
-  });
 }

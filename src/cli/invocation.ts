@@ -11,7 +11,7 @@ import {
   UnreachableError,
   utf8,
 } from "../kernel/mod.ts";
-import type { Disk, Web } from "../ports/mod.ts";
+import { ConnectionLostError, type Disk, type Web } from "../ports/mod.ts";
 import { version } from "../version.ts";
 import { OutputClosedError } from "./failure.ts";
 import type { Platform } from "./platform.ts";
@@ -135,12 +135,16 @@ export class Invocation {
     }
   }
 
-  /** The status of the daemon; undefined when none answers. */
+  /** The status of the daemon; undefined when none serves. */
   async findDaemon(): Promise<StatusReport | undefined> {
     try {
       return await this.ask((client) => client.status());
     } catch (cause) {
-      if (cause instanceof ReportedError) throw cause;
+      if (cause instanceof ReportedError) {
+        const { isAbsence } = await import("../control/mod.ts");
+        if (!isAbsence(cause)) throw cause;
+        return undefined;
+      }
       if (cause instanceof UnreachableError) return undefined;
       throw cause;
     }
@@ -166,6 +170,12 @@ function namingDaemon(web: Web, socketPath: string): Pick<Web, "request"> {
         return await web.request(address, request);
       } catch (cause) {
         if (!(cause instanceof UnreachableError)) throw cause;
+        if (cause instanceof ConnectionLostError) {
+          throw new ConnectionLostError(
+            `The daemon at ${socketPath} went away before it answered`,
+            { cause, hint: 'Look at "pln logs"' },
+          );
+        }
         throw new UnreachableError(`No daemon answers at ${socketPath}`, {
           cause,
           hint: 'Start it with "pln up -d"',

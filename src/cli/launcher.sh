@@ -343,4 +343,6 @@ fi
 export INIT_CWD="$base" PLN_LAUNCHER="$self" DENO_NO_UPDATE_CHECK=1
 # What seeds fetch is trusted as the rest of the machine trusts it.
 export DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-system,mozilla}"
+# Nobody may be told to note the keys by which that is encrypted.
+unset SSLKEYLOGFILE
 exec "$deno" run "$@"

@@ -29,6 +29,11 @@ export async function readModule(
   const bytesMax = limits.moduleBytesMax;
   if (typed === "-") {
     const bytes = await terminal.stdin.read(bytesMax);
+    if (bytes.length === 0) {
+      throw new InputError("Standard input is empty", {
+        hint: "Send a module into it: pln seed - hello <hello.wasm",
+      });
+    }
     checkHead(bytes.subarray(0, headBytes), "Standard input");
     return bytes;
   }

@@ -24,10 +24,25 @@ export function parseCallMs(
   text: string,
   flag: "--timeout" | "--cpu",
 ): number {
-  const durationMs = parseDurationMs(text);
+  const durationMs = parseMs(text, flag);
   const max = limits.callTimeoutMsMax;
   if (durationMs >= 1 && durationMs <= max) return durationMs;
   throw new InputError(`${flag} takes 1ms to ${max / 3_600_000}h`, {
     hint: `Such as ${flag} 30s`,
   });
+}
+
+/** The kernel does not know which flag was wrong. */
+function parseMs(text: string, flag: string): number {
+  try {
+    return parseDurationMs(text);
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    const shown = JSON.stringify(text.slice(0, 38));
+    const { hint } = cause;
+    throw new InputError(`${flag} takes a duration, not ${shown}`, {
+      cause,
+      hint,
+    });
+  }
 }

@@ -10,9 +10,8 @@ import {
   OutputClosedError,
 } from "./failure.ts";
 import type { Platform } from "./platform.ts";
-import { isVerb, runApplication } from "./app.ts";
-import type { FlagSpec, VerbSpec } from "./verb_spec.ts";
-import { globalFlags, verbs } from "./verbs.ts";
+import { runApplication } from "./app.ts";
+import { flagSpecOf, verbWords } from "./words.ts";
 
 /** Exit code of `args`, which leave out the program's own name. */
 export async function runCli(
@@ -52,7 +51,7 @@ const inherited = Object.getOwnPropertyNames(Object.prototype)
 /** stricli looks words up in objects, and takes what they inherit for ours. */
 function refuseInherited(args: readonly string[]): void {
   const words = flagsOf(args);
-  const path = words.slice(0, words[0] === "config" ? 2 : 1);
+  const path = verbWords(words);
   for (const word of path) {
     if (!(word in Object.prototype)) continue;
     throw new InputError(`There is no command ${JSON.stringify(word)}`, {
@@ -93,18 +92,4 @@ function refuseMissingValue(args: readonly string[]): void {
   throw new InputError(`The flag ${last} needs a value`, {
     hint: `Give one: ${last} <${spec.value ?? "value"}>`,
   });
-}
-
-/** What `flag`, "--name" or "-alias", is to the command of `words`. */
-function flagSpecOf(
-  words: readonly string[],
-  flag: string | undefined,
-): FlagSpec | undefined {
-  const verb = words.slice(0, words[0] === "config" ? 2 : 1).join(" ");
-  const own: VerbSpec["flags"] = isVerb(verb) ? verbs[verb].flags : {};
-  const found = Object.entries<FlagSpec>({ ...own, ...globalFlags })
-    .find(([name, { alias }]) =>
-      flag === `--${name}` || alias !== undefined && flag === `-${alias}`
-    );
-  return found?.[1];
 }

@@ -9,10 +9,12 @@ export const seedVerbs = {
     brief: "Publish a WASM module under a name",
     more:
       "What the file is is told by its content. A name that is taken gets\n" +
-      "the new version. Isolation says what a call may see of those before:\n" +
-      "restore and fresh nothing, fresh by a new instance each time; reuse\n" +
-      "all that the seed keeps. It reaches no host that is not allowed:\n" +
-      "api.example.org, or *.example.org for every name below.",
+      "the new version, and options that are not given take their defaults,\n" +
+      "whatever the version before had. Isolation says what a call may see\n" +
+      "of those before: restore and fresh nothing, fresh by a new instance\n" +
+      "each time; reuse all that the seed keeps. It reaches no host that is\n" +
+      "not allowed: api.example.org, or *.example.org for every name below.\n" +
+      "A host without a port means ports 80 and 443.",
     example: "pln seed ./hello.wasm --memory 128MiB",
     flags: {
       "config": {
@@ -22,17 +24,17 @@ export const seedVerbs = {
       },
       "timeout": {
         type: "text",
-        brief: "The longest a call may take (default 30s)",
+        brief: "The longest a call may take: 1ms to 1h (default 30s)",
         value: "duration",
       },
       "cpu": {
         type: "text",
-        brief: "Processor time that a call may use (default 10s)",
+        brief: "Processor time of a call: 1ms to 1h (default 10s)",
         value: "duration",
       },
       "memory": {
         type: "text",
-        brief: "Memory that an instance may have (default 64MiB)",
+        brief: "Memory of an instance: 1MiB to 1GiB (default 64MiB)",
         value: "size",
       },
       "isolation": {
@@ -59,7 +61,7 @@ export const seedVerbs = {
     args: [{ name: "name", brief: "A seed's name", completes: "seeds" }],
   },
   "unseed": {
-    brief: "Take a seed back",
+    brief: "Take a seed back; its calls under way are cancelled",
     example: "pln unseed hello",
     flags: {},
     args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
@@ -81,7 +83,7 @@ export const seedVerbs = {
     },
     args: [
       { name: "name", brief: "The seed's name", completes: "seeds" },
-      { name: "function", brief: "What it exports", completes: [] },
+      { name: "function", brief: "What it exports", completes: "functions" },
       {
         name: "input",
         brief: 'Default, and "-": standard input',

@@ -16,7 +16,7 @@ const unitsBytes: Readonly<Record<string, number>> = {
   "gb": 1000 ** 3,
 };
 
-const form = /^(\d{1,12}(?:\.\d{1,6})?) ?([a-z]{0,3})$/;
+const form = /^(\d+(?:\.\d{1,6})?) ?([a-z]{0,3})$/;
 
 /**
  * @param flag Names it in errors: "--memory".
@@ -37,9 +37,10 @@ export function parseSizeBytes(
   const bytes = Number(figure) * unitBytes;
   const { bytesMin, bytesMax } = range;
   if (bytes < bytesMin || bytes > bytesMax) {
+    const how = bytes < bytesMin ? "small" : "large";
     throw new InputError(
-      `${flag} takes ${sizeText(bytesMin)} to ${sizeText(bytesMax)}, not ` +
-        shown,
+      `${shown} is too ${how}: ${flag} takes ${sizeText(bytesMin)} to ` +
+        sizeText(bytesMax),
       { hint: `Such as ${flag} 64MiB` },
     );
   }

@@ -18,7 +18,7 @@ export type ArgumentSpec = {
   readonly brief: string;
   readonly isOptional?: boolean;
   /** What completion proposes; nothing means files. */
-  readonly completes?: "seeds" | "verbs" | readonly string[];
+  readonly completes?: "seeds" | "functions" | "verbs" | readonly string[];
 };
 
 export type VerbSpec = {

@@ -210,6 +210,10 @@ export const verbs = {
 
 export type Verb = keyof typeof verbs;
 
+export function isVerb(name: string): name is Verb {
+  return Object.hasOwn(verbs, name);
+}
+
 /** Typed without their globals; `undefined` when not given. */
 export type FlagsOf<V extends Verb> = FlagValues<(typeof verbs)[V]["flags"]>;
 

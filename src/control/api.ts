@@ -110,8 +110,15 @@ const isolationShape = s.object({
   reason: s.optional(text),
 });
 
+/** What a version that was replaced ran with. */
+export type TermsBefore = SeedTerms & {
+  /** Sorted. */
+  readonly configKeys: readonly string[];
+};
+
 /**
- * Answered when the seed is durable; `replaces` is undefined for a new name.
+ * Answered when the seed is durable; `replaces` and `before` are undefined for
+ * a new name.
  */
 export type SeedPublished = Partial<SeedTerms> & {
   readonly name: string;
@@ -120,6 +127,7 @@ export type SeedPublished = Partial<SeedTerms> & {
   readonly functions: readonly string[];
   /** Digest of the version that this one takes the place of. */
   readonly replaces?: string | undefined;
+  readonly before?: TermsBefore | undefined;
 };
 
 /** Lenient, as to terms too: daemons before 0.2 tell none. */
@@ -129,6 +137,12 @@ export const seedPublishedShape: Shape<SeedPublished> = s.object({
   sizeBytes: s.number(),
   functions: s.array(text),
   replaces: s.optional(text),
+  before: s.optional(s.object({
+    limits: limitsShape,
+    isolation: isolationShape,
+    allowHosts: s.array(text),
+    configKeys: s.array(text),
+  })),
   limits: s.optional(limitsShape),
   isolation: s.optional(isolationShape),
   allowHosts: s.optional(s.array(text)),

@@ -13,7 +13,7 @@ import {
   UnreachableError,
   utf8TextLossy,
 } from "../kernel/mod.ts";
-import type { Web } from "../ports/mod.ts";
+import { ConnectionLostError, type Web } from "../ports/mod.ts";
 import {
   apiPaths,
   type CallOptions,
@@ -81,9 +81,10 @@ export class ControlClient {
     });
   }
 
-  /** PLN_NOT_FOUND without such a seed. */
-  inspectSeed(name: string): Promise<SeedDetails> {
-    return this.#json(["GET", apiPaths.seeds, name], seedDetailsShape);
+  /** PLN_NOT_FOUND without such a seed. `signal` gives up waiting. */
+  inspectSeed(name: string, signal?: AbortSignal): Promise<SeedDetails> {
+    const route: Route = ["GET", apiPaths.seeds, name];
+    return this.#json(route, seedDetailsShape, { signal });
   }
 
   /** Resolves when it is durable; PLN_NOT_FOUND without such a seed. */
@@ -91,7 +92,11 @@ export class ControlClient {
     await this.#json(["DELETE", apiPaths.seeds, name], anything);
   }
 
-  /** Raw output of one call. `signal` gives up waiting. */
+  /**
+   * Raw output of one call. `signal` gives up waiting.
+   *
+   * @throws {ConnectionLostError} Whether it ran is not known.
+   */
   async call(
     target: { readonly seed: string; readonly function: string },
     input: Bytes,
@@ -99,12 +104,18 @@ export class ControlClient {
   ): Promise<Bytes> {
     const { signal, ...query } = options;
     const { seed, function: fn } = target;
-    const answer = await this.#send(["POST", apiPaths.calls, seed, fn], {
-      query,
-      body: input,
-      signal,
-    });
-    return await this.#read(answer, signal);
+    try {
+      const route: Route = ["POST", apiPaths.calls, seed, fn];
+      const answer = await this.#send(route, { query, body: input, signal });
+      return await this.#read(answer, signal);
+    } catch (cause) {
+      if (!(cause instanceof ConnectionLostError)) throw cause;
+      throw new ConnectionLostError(
+        "The daemon went away in the middle of the call: its outcome is " +
+          "unknown",
+        { cause, hint: 'Look at "pln status" before you call again' },
+      );
+    }
   }
 
   /** Reads config.yaml again; one with a fault changes nothing. */
@@ -169,6 +180,11 @@ export class ControlClient {
     const text = utf8TextLossy(await this.#read(answer));
     const report = shape.checkShape(errorReportShape, jsonOf(text));
     if ("value" in report) return new ReportedError(report.value);
+    if (answer.status === 503) {
+      return new UnreachableError("The node stopped before it answered", {
+        hint: "Ask again when it is up",
+      });
+    }
     return new UnreachableError(
       `The daemon answered HTTP ${answer.status} without a reason`,
       { hint: 'Look at "pln logs", then try "pln restart"' },
@@ -184,7 +200,7 @@ export class ControlClient {
     } catch (cause) {
       signal?.throwIfAborted();
       if (!(cause instanceof UnreachableError)) throw cause;
-      throw new UnreachableError("The daemon went away while it answered", {
+      throw new ConnectionLostError("The daemon went away while it answered", {
         cause,
         hint: 'Look at "pln logs"',
       });

@@ -10,5 +10,6 @@ export {
   type ListenersNeeds,
 } from "./listeners.ts";
 export { metricsContentType, renderMetrics } from "./metrics.ts";
+export { type Absence, isAbsence } from "./refusals.ts";
 export * from "./seed_reports.ts";
 export * from "./server.ts";

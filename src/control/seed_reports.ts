@@ -46,9 +46,9 @@ export type KnownUsage = SeedUsage & {
 
 /** One line of the status. */
 export function seedStatus(seed: KnownSeed, known: KnownCalls): SeedStatus {
-  const { refusal, ...counts } = known;
   const { timeoutMs } = seed.spec;
-  return { ...identityOf(seed, refusal), timeoutMs, ...counts };
+  const identity = identityOf(seed, known.refusal);
+  return { ...identity, timeoutMs, ...countsOf(known) };
 }
 
 /** The answer to a publish. */
@@ -58,12 +58,17 @@ export function seedPublished(
     readonly spec: KnownSpec;
     readonly functions: readonly string[];
     readonly replaces: string | undefined;
+    readonly before: KnownSpec | undefined;
     readonly usage: KnownUsage;
   },
 ): SeedPublished {
   const { spec, functions, replaces, usage } = published;
   const { digest, sizeBytes } = spec;
-  const facts = { name, digest, sizeBytes, functions, replaces };
+  const before = published.before && {
+    ...termsOf(published.before),
+    configKeys: configKeysOf(published.before),
+  };
+  const facts = { name, digest, sizeBytes, functions, replaces, before };
   return { ...facts, ...termsOf(spec, usage) };
 }
 
@@ -75,16 +80,17 @@ export function seedDetails(
     readonly usage: KnownUsage;
   },
 ): SeedDetails {
-  const { entry, refusal, functions, usage, ...counts } = inspection;
-  const { threads, instances, memoryBytes, peakBytes, cpuMs } = usage;
+  const { entry, refusal, functions, usage } = inspection;
+  const { threads, instances, memoryBytes, peakBytes } = usage;
+  const cpuMs = roundedMs(usage.cpuMs);
   return {
     version: 1,
     type: "seed",
     ...identityOf(entry, refusal),
     functions,
-    configKeys: Object.keys(entry.spec.config).sort(),
+    configKeys: configKeysOf(entry.spec),
     ...termsOf(entry.spec, usage),
-    ...counts,
+    ...countsOf(inspection),
     usage: { threads, instances, memoryBytes, peakBytes, cpuMs },
   };
 }
@@ -105,10 +111,32 @@ function identityOf(
   };
 }
 
+function countsOf(known: KnownCalls): CallCounts {
+  const { calls, errors, errorsByReason, running, p50Ms, p99Ms } = known;
+  return {
+    calls,
+    errors,
+    errorsByReason,
+    running,
+    p50Ms: p50Ms === undefined ? undefined : roundedMs(p50Ms),
+    p99Ms: p99Ms === undefined ? undefined : roundedMs(p99Ms),
+  };
+}
+
+/** To a microsecond: clocks tell no more, and nobody reads 17 digits. */
+function roundedMs(durationMs: number): number {
+  return Math.round(durationMs * 1_000) / 1_000;
+}
+
+function configKeysOf({ config }: KnownSpec): readonly string[] {
+  return Object.keys(config).sort();
+}
+
 function termsOf(
   spec: KnownSpec,
-  { isolation: inEffect, isolationReason: reason }: KnownUsage,
+  usage: Partial<Pick<KnownUsage, "isolation" | "isolationReason">> = {},
 ): SeedTerms {
+  const { isolation: inEffect, isolationReason: reason } = usage;
   const { timeoutMs, memoryBytes, cpuMs, isolation, allowHosts } = spec;
   return {
     limits: { timeoutMs, memoryBytes, cpuMs },

@@ -29,11 +29,15 @@ import {
   versionHeader,
 } from "./api.ts";
 import { BodyBudget, readBytes } from "./body.ts";
+import { CallPlaces } from "./call_places.ts";
+import { type Absence, AbsentError, StoppedError } from "./refusals.ts";
 
 /** What the API needs from the daemon; each may throw PlnErrors. */
 export interface ControlHandlers {
   /** Sent with every answer, refusals included. */
   readonly version: string;
+  /** Named while the daemon stops. */
+  readonly processId: number;
   /** Synchronous: it delays every call under way. */
   status(): StatusReport;
   /** Resolves when the seed is durable. @throws {SeedError} Unfit to run. */
@@ -72,6 +76,11 @@ export class ControlServer {
   readonly #log: Log;
   readonly #handlers: ControlHandlers;
   readonly #bodies = new BodyBudget();
+  readonly #places = new CallPlaces();
+  /** How to end each call under way. */
+  readonly #calls = new Set<(cause: StoppedError) => void>();
+  readonly #idle = Promise.withResolvers<void>();
+  #isDraining = false;
   #underWay = 0;
 
   /** Listens nowhere: a server of the web port calls `handle`. */
@@ -82,6 +91,9 @@ export class ControlServer {
 
   /** Every failure becomes a status and an error report. */
   async handle(request: Request): Promise<Response> {
+    if (this.#isDraining) {
+      return refuseWhile("stopping", this.#handlers);
+    }
     this.#underWay++;
     try {
       refuseBrowsers(request);
@@ -96,7 +108,23 @@ export class ControlServer {
       return this.#refuse(request, cause);
     } finally {
       this.#underWay--;
+      if (this.#isDraining && this.#underWay === 0) this.#idle.resolve();
     }
+  }
+
+  /**
+   * Refuses what comes from now on, and says why; resolves when all that was
+   * under way has its answer.
+   */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#underWay === 0) this.#idle.resolve();
+    return this.#idle.promise;
+  }
+
+  /** Answers the calls under way now: the node stops. */
+  endCalls(): void {
+    for (const end of [...this.#calls]) end(new StoppedError());
   }
 
   #answer(result: Bytes | object): Response {
@@ -178,15 +206,41 @@ export class ControlServer {
     if (seed === undefined || fn === undefined || more.length > 0) {
       throw new InputError("A call names a seed and a function");
     }
+    using _place = this.#places.take(seed);
     const bytesMax = limits.callInputBytesMax;
     using _room = this.#bodies.take(request, { bytesMax });
     const what = "The input of a call";
     const input = await readBytes(request, { bytesMax, what });
-    return await this.#handlers.call({ seed, function: fn }, input, {
+    const target = { seed, function: fn };
+    return await this.#untilStopped(this.#handlers.call(target, input, {
       timeoutMs: integerOf(url, "timeoutMs"),
       signal: request.signal,
-    });
+    }));
   }
+
+  /** Nobody waits for a call that was ended: how it goes on is no matter. */
+  async #untilStopped(call: Promise<Bytes>): Promise<Bytes> {
+    const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
+    this.#calls.add(reject);
+    void call.then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      this.#calls.delete(reject);
+    }
+  }
+}
+
+/** Answers any request of a daemon that does not serve now. */
+export function refuseWhile(
+  absence: Absence,
+  daemon: Pick<ControlHandlers, "processId" | "version">,
+): Response {
+  const error = new AbsentError(absence, daemon.processId);
+  return Response.json(reportError(error), {
+    status: httpStatusOf(error.outcome),
+    headers: { [versionHeader]: daemon.version },
+  });
 }
 
 /** A page in a browser must not reach the daemon (SCENARIOS.md R22). */

@@ -39,6 +39,7 @@ const hints: Readonly<Partial<Record<SeedReason, string>>> = {
   seed: 'The seed itself said so; its log is in "pln logs"',
   timeout: 'Allow it more time with "--timeout"',
   lost: 'Call it again; "pln logs" tells what ended the thread',
+  egress: '"pln inspect" shows what the seed may reach',
   link: "Build it with an Extism PDK, for wasm32-wasip1 or without WASI",
 };
 

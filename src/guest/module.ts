@@ -177,7 +177,7 @@ function checkImport(item: ImportedFunction): void {
     throw new SeedError(
       "link",
       `The module imports ${what}, which Pollen does not offer`,
-      { hint: `Functions come from ${offeredNamespaces.join(", ")}` },
+      { hint: hintFor(item) },
     );
   }
   if (item.signature !== offered) {
@@ -187,6 +187,14 @@ function checkImport(item: ImportedFunction): void {
       { hint: "i is i32, I is i64; declare it as your PDK does" },
     );
   }
+}
+
+/** AssemblyScript's own import is the one that people meet. */
+function hintFor({ module, name }: ImportedFunction): string {
+  if (module === "env" && name === "abort") {
+    return "Give asc an abort of your own: --use abort=file/function";
+  }
+  return `Functions come from ${offeredNamespaces.join(", ")}`;
 }
 
 /** Exports of toolchains that no caller means. */

@@ -2,6 +2,11 @@
 // unix socket. Requests and responses are the Fetch standard's, so a handler
 // is one function that tests and the simulator call directly.
 
+import { UnreachableError } from "../kernel/mod.ts";
+
+/** The other end took the request and went away: it may have acted on it. */
+export class ConnectionLostError extends UnreachableError {}
+
 /** `ip` is a literal; TCP port 0 lets the system choose. */
 export type WebAddress =
   | { readonly type: "tcp"; readonly ip: string; readonly port: number }
@@ -30,6 +35,7 @@ export interface Web {
   /**
    * `request.signal` aborts it; then its reason is thrown.
    *
+   * @throws {ConnectionLostError} The server went away before it answered.
    * @throws {UnreachableError} Nobody listens there.
    */
   request(address: WebAddress, request: Request): Promise<Response>;

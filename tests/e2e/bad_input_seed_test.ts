@@ -197,7 +197,7 @@ Deno.test("pln seed refuses malformed flags and says their form", async () => {
     for (const text of ["5", "soon", "-1s", "", "1e3s", "9".repeat(30) + "s"]) {
       await lab.refused(seed("--timeout", text), {
         code: 2,
-        says: /is no duration/,
+        says: /--timeout takes a duration, not "/,
         next: /30s/,
       });
     }

@@ -10,7 +10,9 @@ import {
   utf8,
   utf8Text,
 } from "../../src/kernel/mod.ts";
-import { CliWorld } from "./cli_world.ts";
+import { AbsentError, StoppedError } from "../../src/control/refusals.ts";
+import { ConnectionLostError } from "../../src/ports/mod.ts";
+import { CliWorld, sampleStatus } from "./cli_world.ts";
 
 class SaturatedError extends PlnError {
   readonly code = "PLN_SATURATED";
@@ -149,10 +151,50 @@ Deno.test("pln call gives up after its retries", async () => {
 });
 
 Deno.test("pln call never repeats a call that may have run", async () => {
-  const { world, calls } = callWorld(new TimeoutError("too slow"));
-  const words = ["call", "hello", "greet", "x", "--retries", "5"];
-  assert.equal((await world.run(...words)).code, 1);
-  assert.equal(calls.length, 1);
+  const failures = [
+    new TimeoutError("too slow"),
+    new StoppedError(),
+    new ConnectionLostError("gone"),
+  ];
+  const codes: number[] = [];
+  for (const failure of failures) {
+    const { world, calls } = callWorld(failure);
+    // What leaves no report is lost on the way.
+    if (failure instanceof ConnectionLostError) world.breaksCalls = true;
+    const words = ["call", "hello", "greet", "x", "--retries", "5"];
+    codes.push((await world.run(...words)).code);
+    assert.equal(calls.length, 1, failure.name);
+  }
+  assert.deepEqual(codes, [1, 6, 6]);
+});
+
+Deno.test("pln call says that nobody knows what became of a call", async () => {
+  const { world } = callWorld();
+  world.breaksCalls = true;
+  const ran = await world.run("call", "hello", "greet", "x");
+  assert.equal(ran.code, 6);
+  assert.match(
+    ran.err,
+    /in the middle of the call: its outcome is unknown\n {2}Look at "pln status"/,
+  );
+});
+
+Deno.test("pln call --retries waits for a node that is starting", async () => {
+  const { world, calls } = callWorld();
+  let asked = 0;
+  world.serve({
+    status: () => {
+      if (asked++ === 0) throw new AbsentError("starting", 99);
+      return sampleStatus;
+    },
+    call: (target, input) => {
+      calls.push({ seed: target.seed, fn: target.function, input });
+      return Promise.resolve(input);
+    },
+  });
+  const words = ["call", "hello", "greet", "x", "--retries", "2"];
+  const ran = await world.run(...words);
+  assert.deepEqual([ran.code, ran.out, calls.length, asked], [0, "x", 1, 2]);
 });
 
 Deno.test("pln call --retries waits for a daemon that starts", async () => {

@@ -2,7 +2,7 @@
 // each shell that is installed accepts its script.
 
 import assert from "node:assert/strict";
-import { CliWorld } from "./cli_world.ts";
+import { CliWorld, sampleDetails } from "./cli_world.ts";
 
 async function propose(...words: string[]): Promise<readonly string[]> {
   const world = new CliWorld();
@@ -10,6 +10,10 @@ async function propose(...words: string[]): Promise<readonly string[]> {
   const ran = await world.run("__complete", "--", ...words);
   assert.deepEqual([ran.code, ran.err], [0, ""]);
   return ran.out.split("\n").filter((line) => line !== "");
+}
+
+function isNoFlag(word: string): boolean {
+  return !word.startsWith("--");
 }
 
 Deno.test("completion proposes commands, the hidden one excepted", async () => {
@@ -44,6 +48,49 @@ Deno.test("completion proposes seeds, keys and shells by position", async () => 
   assert.deepEqual(await propose("help", "_"), [], "the hidden one stays so");
 });
 
+Deno.test("completion proposes the functions of the seed on the line", async () => {
+  const all = await propose("call", "hello", "");
+  assert.deepEqual(all.filter(isNoFlag), ["greet", "hello"]);
+  assert.deepEqual(await propose("call", "hello", "g"), ["greet"]);
+  const asked: string[] = [];
+  const world = new CliWorld();
+  const functions = [
+    ...["plain_1", "pkg.fn", "$(id)", "`id`", "a;b", "a b", "\u001b[2J", "-f"],
+    ...["a\nb", "ü", "a'b", 'a"b', "a\\b", "*", "~", "a&b", "a|b", "!x"],
+  ];
+  world.serve({
+    inspectSeed: (name) => {
+      asked.push(name);
+      return Promise.resolve({ ...sampleDetails, functions });
+    },
+  });
+  const words = ["call", "--timeout", "5s", "--json", "loops", ""];
+  const ran = await world.run("__complete", "--", ...words);
+  const lines = ran.out.split("\n").filter(isNoFlag);
+  assert.deepEqual(lines, ["plain_1", "pkg.fn", ""], "no shell may act on one");
+  assert.deepEqual([asked, ran.err], [["loops"], ""]);
+});
+
+Deno.test("completion gives up on a daemon that does not answer", async () => {
+  const world = new CliWorld();
+  world.serve({ inspectSeed: () => new Promise(() => {}) });
+  world.isAlwaysLate = true;
+  const ran = await world.run("__complete", "--", "call", "hello", "g");
+  assert.deepEqual([ran.code, ran.out, ran.err], [0, "", ""]);
+});
+
+Deno.test("completion proposes values behind an equals sign", async () => {
+  const whole = ["--isolation=restore", "--isolation=reuse"];
+  assert.deepEqual(await propose("seed", "--isolation=re"), whole);
+  assert.deepEqual(await propose("seed", "x", "--timeout="), []);
+  assert.deepEqual(await propose("status", "--wide="), []);
+  // bash splits the word there.
+  const values = ["restore", "fresh", "reuse"];
+  const all = await propose("seed", "--isolation", "=");
+  assert.deepEqual(all.filter(isNoFlag), values);
+  assert.deepEqual(await propose("seed", "--isolation", "=", "f"), ["fresh"]);
+});
+
 Deno.test("completion leaves files to the shell", async () => {
   assert.deepEqual(await propose("seed", "./he"), []);
 });
@@ -53,6 +100,7 @@ Deno.test("completion stays quiet without a daemon, and on nonsense", async () =
   for (
     const words of [
       ["unseed", "h"],
+      ["call", "hello", "g"],
       ["nonsense", "x", ""],
       ["seed", "--nonsense", ""],
     ]

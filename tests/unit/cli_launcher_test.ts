@@ -220,6 +220,18 @@ Deno.test("a socket outside the directory opens no directory", async () => {
   });
 });
 
+Deno.test("the launcher tells nobody to note the keys of what is encrypted", async () => {
+  await inPlace(async ({ top }) => {
+    const deno = `${top}/deno`;
+    await Deno.writeTextFile(deno, "#!/bin/sh\nenv\n", { mode: 0o755 });
+    const env = { PLN_DENO: deno, SSLKEYLOGFILE: `${top}/keys` };
+    const { code, out } = await output("sh", [launcher, "version"], { env });
+    assert.equal(code, 0);
+    assert.match(out, /^PLN_LAUNCHER=/m);
+    assert.doesNotMatch(out, /SSLKEYLOGFILE/);
+  });
+});
+
 Deno.test("the launcher takes paths against INIT_CWD under deno task", async () => {
   await inPlace(async ({ top }) => {
     const words = [launcher, "--print-rights", "seed", "a.wasm"];

@@ -3,7 +3,11 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, utf8 } from "../../src/kernel/mod.ts";
-import type { SeedRequest, SeedTerms } from "../../src/control/mod.ts";
+import type {
+  SeedPublished,
+  SeedRequest,
+  SeedTerms,
+} from "../../src/control/mod.ts";
 import { CliWorld, sampleDigest, type WorldFile } from "./cli_world.ts";
 
 const moduleBytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
@@ -74,6 +78,33 @@ Deno.test("pln seed passes limits, isolation and hosts on", async () => {
   });
 });
 
+Deno.test("pln seed --allow-host takes no range and 16 hosts at most", async () => {
+  const { world, sent } = seedWorld();
+  const seed = (hosts: readonly string[]) =>
+    world.run(
+      ...["seed", "hello.wasm"],
+      ...hosts.flatMap((host) => ["--allow-host", host]),
+    );
+  for (const range of ["10.0.0.0/8", "fd00::/8", "[fd00::]/64"]) {
+    const ran = await seed(["a.example", range]);
+    assert.equal(ran.code, 2);
+    assert.match(
+      ran.err,
+      /takes one host, and "[^"]+" is a range of addresses\n/,
+    );
+    assert.match(ran.err, /\n {2}Name each address/);
+  }
+  const hosts = Array.from({ length: 17 }, (_, at) => `h${at}.example`);
+  const ran = await seed(hosts);
+  assert.deepEqual([ran.code, sent.length], [2, 0]);
+  assert.match(
+    ran.err,
+    /--allow-host takes 16 hosts at most, not 17\n {2}Allow/,
+  );
+  assert.equal((await seed([...hosts.slice(1), "H1.example"])).code, 0);
+  assert.equal(sent[0]?.request.allowHosts?.length, 17);
+});
+
 const sizes: Readonly<Record<string, number>> = {
   "1048576": 1_048_576,
   "1048576B": 1_048_576,
@@ -107,15 +138,17 @@ Deno.test("pln seed --memory refuses what is no size within its range", async ()
   const noSizes = [
     ...["", "MiB", "64M", "64Mi", "64 megabytes", "-64MiB", "+64MiB", "6 4MiB"],
     ...["64MiB ", "64  MiB", "0x40MiB", "1e6", ".5MiB", "64MiBs", "٦٤MiB"],
-    ...["9".repeat(400), "NaN", "Infinity", "64TiB"],
+    ...["NaN", "Infinity", "64TiB"],
   ];
   for (const text of noSizes) {
     await refused(text, /--memory takes a size, not "/);
   }
-  for (
-    const text of ["0", "1MB", "1023KiB", "1025MiB", "2GiB", "9".repeat(12)]
-  ) {
-    await refused(text, /--memory takes 1\.0 MiB to 1\.0 GiB, not "/);
+  for (const text of ["0", "1MB", "1023KiB"]) {
+    await refused(text, /" is too small: --memory takes 1\.0 MiB to 1\.0 GiB/);
+  }
+  const large = ["1025MiB", "2GiB", "9".repeat(12), `${"9".repeat(18)}GiB`];
+  for (const text of [...large, "9".repeat(400)]) {
+    await refused(text, /" is too large: --memory takes 1\.0 MiB to 1\.0 GiB/);
   }
   await refused("1.0000001MiB", /--memory takes a size/);
   await refused("1.3MiB", /"1\.3MiB" is no whole number of bytes/);
@@ -124,15 +157,21 @@ Deno.test("pln seed --memory refuses what is no size within its range", async ()
 
 Deno.test("pln seed --cpu refuses what is no duration within its range", async () => {
   const { world, sent } = seedWorld();
-  for (const cpu of ["0s", "2h", "0.1ms"]) {
+  for (const cpu of ["0s", "2h", "0.1ms", "0.5ms", "0.0009s"]) {
     const ran = await world.run("seed", "hello.wasm", "--cpu", cpu);
     assert.match(ran.err, /--cpu takes 1ms to 1h\n {2}Such as --cpu 30s/);
     assert.equal(ran.code, 2, cpu);
   }
-  for (const cpu of ["soon", "5", ""]) {
-    const ran = await world.run("seed", "hello.wasm", "--cpu", cpu);
-    assert.equal(ran.code, 2, cpu);
-    assert.match(ran.err, /is no duration\n {2}Write it as/);
+  for (const flag of ["--cpu", "--timeout"]) {
+    for (const text of ["soon", "5", "", "9".repeat(400) + "s"]) {
+      const ran = await world.run("seed", "hello.wasm", flag, text);
+      assert.equal(ran.code, 2, text);
+      const says = new RegExp(
+        `^pln: ${flag} takes a duration, not "[^\n]{0,40}"\n`,
+      );
+      assert.match(ran.err, says);
+      assert.match(ran.err, /\n {2}Write it as 300ms, 30s/);
+    }
   }
   assert.deepEqual(sent, []);
 });
@@ -208,6 +247,44 @@ Deno.test("pln seed says when another isolation is in effect, and why", async ()
     }),
     ["isolation fresh, not restore: it changes\ufffdtables at run time"],
   );
+});
+
+Deno.test("pln seed says which settings a new version changes", async () => {
+  const { world } = seedWorld();
+  const before = {
+    limits: { timeoutMs: 30_000, memoryBytes: 134_217_728, cpuMs: 500 },
+    isolation: { asked: "fresh" },
+    allowHosts: ["a.example", "b.example", "c.example"],
+    configKeys: ["greeting", "next", "token"],
+  } as const;
+  const published: SeedPublished = {
+    name: "hello",
+    digest: sampleDigest,
+    sizeBytes: 8,
+    functions: ["greet"],
+    replaces: sampleDigest,
+    ...defaultTerms,
+    allowHosts: ["b.example", "d.example"],
+    before,
+  };
+  world.serve({ publishSeed: () => Promise.resolve(published) });
+  const seed = ["seed", "hello.wasm", "--config", "next=x"];
+  const { out } = await world.run(...seed);
+  assert.deepEqual(out.split("\n").slice(2), [
+    "the module is unchanged",
+    "changed: cpu 500ms -> 10s; memory 128 MiB -> 64 MiB; " +
+    "isolation fresh -> restore; no longer may reach a.example, c.example; " +
+    "now may reach d.example; no longer configured: greeting, token",
+    "",
+  ]);
+  const json = await world.run(...seed, "--json");
+  assert.deepEqual(JSON.parse(json.out).before, before);
+  const same = { ...defaultTerms, configKeys: ["next"] };
+  world.serve({
+    publishSeed: () =>
+      Promise.resolve({ ...published, ...defaultTerms, before: same }),
+  });
+  assert.doesNotMatch((await world.run(...seed)).out, /^changed/m);
 });
 
 Deno.test("pln seed reads standard input, which needs a name", async () => {
@@ -310,6 +387,7 @@ Deno.test("pln seed refuses the same on standard input", async () => {
     const ran = await world.run("seed", "-", "piped");
     assert.equal(ran.code, 2);
     assert.match(ran.err, /^pln: Standard input /);
+    assert.ok(!ran.err.includes("path"), ran.err);
   }
   assert.deepEqual(sent, []);
 });

@@ -18,7 +18,13 @@ import {
   utf8,
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
-import type { Clock, Disk, Web, WebHandler } from "../../src/ports/mod.ts";
+import {
+  type Clock,
+  ConnectionLostError,
+  type Disk,
+  type Web,
+  type WebHandler,
+} from "../../src/ports/mod.ts";
 import type { DaemonPorts } from "../../src/cli/platform.ts";
 import { openClock } from "../../src/adapters/clock.ts";
 import { openSigner } from "../../src/adapters/signer.ts";
@@ -55,6 +61,10 @@ export class CliWorld {
   readonly #disks = new Map<string, SimDisk>();
   readonly #signals = new Set<(signal: string) => void>();
   interruptsQuestions = false;
+  /** Every timer fires at once. */
+  isAlwaysLate = false;
+  /** The daemon is killed in the middle of each call. */
+  breaksCalls = false;
   /** Answers to questions at the terminal. */
   answers: string[] = [];
   input: Bytes = emptyBytes;
@@ -145,6 +155,7 @@ export class CliWorld {
       outbound: {
         resolve: () => Promise.reject(new Error("No seed runs here")),
         request: () => Promise.reject(new Error("No seed runs here")),
+        localNetworks: () => [],
       },
       random: openSimRandom(8),
       signer: openSigner(),
@@ -247,7 +258,10 @@ export class CliWorld {
     return {
       nowMs: () => this.#nowMs,
       wallMs: () => 1_790_000_000_000 + this.#nowMs,
-      after: () => ({ [Symbol.dispose]: () => {} }),
+      after: (_delayMs, run) => {
+        if (this.isAlwaysLate) queueMicrotask(run);
+        return { [Symbol.dispose]: () => {} };
+      },
       sleep: async (delayMs, signal) => {
         signal.throwIfAborted();
         this.#nowMs += delayMs;
@@ -256,12 +270,21 @@ export class CliWorld {
     };
   }
 
+  /** A daemon listens before it is ready, and says so. */
+  async #awaitReady(handle: WebHandler): Promise<void> {
+    for (;;) {
+      const answer = await handle(new Request("http://pln/v1/status"));
+      if (answer.ok) return this.#served.resolve();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
   #web(): Web & AsyncDisposable {
     return {
       serve: (address, handle) => {
         const path = address.type === "unix" ? address.path : "tcp";
         this.#servers.set(path, handle);
-        this.#served.resolve();
+        void this.#awaitReady(handle);
         const close = () => {
           this.#servers.delete(path);
           return Promise.resolve();
@@ -272,11 +295,31 @@ export class CliWorld {
       request: async (address, request) => {
         const path = address.type === "unix" ? address.path : "tcp";
         const handle = this.#servers.get(path);
-        if (handle !== undefined) return await handle(request);
+        if (handle !== undefined) {
+          const answer = await unlessAborted(request.signal, handle(request));
+          const isCall = new URL(request.url).pathname.startsWith("/v1/calls");
+          if (!isCall || !this.breaksCalls) return answer;
+          throw new ConnectionLostError("The connection broke");
+        }
         throw new UnreachableError(`Nobody listens on ${path}`);
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
+  }
+}
+
+async function unlessAborted<T>(
+  signal: AbortSignal,
+  running: Promise<T>,
+): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([running, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 
@@ -378,6 +421,7 @@ export const sampleDetails: SeedDetails = {
 
 export const sampleDaemon: ControlHandlers = {
   version,
+  processId: 99,
   status: () => sampleStatus,
   publishSeed: (name, module) =>
     Promise.resolve({

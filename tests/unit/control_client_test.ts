@@ -17,7 +17,7 @@ import {
   UnreachableError,
   utf8,
 } from "../../src/kernel/mod.ts";
-import { DiskError } from "../../src/ports/mod.ts";
+import { ConnectionLostError, DiskError } from "../../src/ports/mod.ts";
 import { SaturatedError, SeedError } from "../../src/guest/errors.ts";
 import { version } from "../../src/version.ts";
 import { sampleDetails, sampleStatus } from "./cli_world.ts";
@@ -274,6 +274,48 @@ controlTest(
       assert.ok(error instanceof UnreachableError);
       assert.match(error.message, /went away while it answered/);
       assert.match(error.hint ?? "", /pln logs/);
+      return true;
+    });
+  },
+);
+
+controlTest(
+  "ControlClient says that nobody knows what became of a call",
+  {
+    handle: async (request) => {
+      if (new URL(request.url).pathname.endsWith("half")) {
+        const body = new ReadableStream<Uint8Array>({
+          pull: (controller) => controller.error(new Error("killed")),
+        });
+        return new Response(body);
+      }
+      return await new Promise(() => {});
+    },
+  },
+  async ({ client, cut, world }) => {
+    const call = (fn: string) =>
+      client.call({ seed: "a", function: fn }, utf8(""));
+    const isUnknown = (error: unknown) => {
+      assert.ok(error instanceof ConnectionLostError);
+      assert.match(error.message, /middle of the call: its outcome is unknown/);
+      assert.match(error.hint ?? "", /before you call again/);
+      return true;
+    };
+    await assert.rejects(call("half"), isUnknown);
+    world.after(5, () => void cut());
+    await assert.rejects(call("f"), isUnknown);
+    await assert.rejects(call("f"), /Nobody listens/);
+  },
+);
+
+controlTest(
+  "ControlClient takes a bare 503 for a node that stopped",
+  { handle: () => Promise.resolve(new Response(undefined, { status: 503 })) },
+  async ({ client }) => {
+    await assert.rejects(client.status(), (error) => {
+      assert.ok(error instanceof UnreachableError);
+      assert.match(error.message, /^The node stopped before it answered$/);
+      assert.match(error.hint ?? "", /when it is up/);
       return true;
     });
   },

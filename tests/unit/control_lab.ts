@@ -28,6 +28,8 @@ export type ControlLab = {
   readonly records: readonly SimLogRecord[];
   /** The answer to a request that no client of ours would send. */
   ask(path: string, init?: RequestInit): Promise<Response>;
+  /** Ends the server at once, as a crash would. */
+  cut(): Promise<void>;
 };
 
 type Setup = Partial<ControlHandlers> | { readonly handle: WebHandler };
@@ -58,7 +60,7 @@ async function runIn(
     log,
     handlers: { ...sampleDaemon, ...setup },
   });
-  await using _server = await web.serve(
+  await using listening = await web.serve(
     address,
     "handle" in setup ? setup.handle : (request) => server.handle(request),
   );
@@ -66,6 +68,7 @@ async function runIn(
     world,
     process,
     client: new ControlClient(web, socketPath),
+    cut: async () => await listening[Symbol.asyncDispose](),
     records: machine.log.records,
     ask: (path, init) =>
       web.request(address, new Request(`http://pln${path}`, init)),

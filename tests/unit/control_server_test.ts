@@ -3,7 +3,11 @@
 // Each refusal is a report with a code and the status of its outcome.
 
 import assert from "node:assert/strict";
-import { type CallRun, versionHeader } from "../../src/control/mod.ts";
+import {
+  type CallRun,
+  ControlServer,
+  versionHeader,
+} from "../../src/control/mod.ts";
 import {
   LimitError,
   limits,
@@ -11,7 +15,12 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { version } from "../../src/version.ts";
-import { sampleDetails, sampleStatus } from "./cli_world.ts";
+import {
+  sampleDaemon,
+  sampleDetails,
+  sampleStatus,
+  silentLog,
+} from "./cli_world.ts";
 import { type ControlLab, controlTest, reportOf } from "./control_lab.ts";
 
 type Refused = {
@@ -387,34 +396,129 @@ controlTest(
   },
 );
 
-{
+/** Calls and publishes that wait until the gate opens. */
+function gated() {
   const gate = Promise.withResolvers<void>();
-  controlTest(
-    "ControlServer refuses requests beyond its limit, and takes them again",
-    {
-      call: async (_target, input) => {
+  return {
+    open: gate.resolve,
+    handlers: {
+      call: async (_target: object, input: Uint8Array<ArrayBuffer>) => {
         await gate.promise;
         return input;
       },
+      publishSeed: async (name: string) => {
+        await gate.promise;
+        return { name, digest: "d", sizeBytes: 0, functions: [] };
+      },
     },
-    async ({ ask, world }) => {
-      const post = () => ask("/v1/calls/a/b", { method: "POST" });
-      const held = Array.from({ length: limits.controlRequestsMax }, post);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      world.after(1, resolve);
-      await promise;
-      await assertRefused(await post(), {
+  };
+}
+
+/** Lets what was sent arrive. */
+async function arrival({ world }: ControlLab): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.after(1, resolve);
+  await promise;
+}
+
+const perSeed = limits.controlCallsPerSeedMax;
+const callsMax = limits.controlRequestsMax - limits.controlRequestsKept;
+
+{
+  const { open, handlers } = gated();
+  controlTest(
+    "ControlServer keeps places that no call takes, and seeds for each other",
+    handlers,
+    async (lab) => {
+      const call = (seed: string) =>
+        lab.ask(`/v1/calls/${seed}/f`, { method: "POST" });
+      const refusedCall = async (seed: string, message: RegExp) =>
+        await assertRefused(await call(seed), {
+          status: 503,
+          code: "PLN_SATURATED",
+          message,
+        });
+      const many = (seed: string) =>
+        Array.from({ length: perSeed }, () => call(seed));
+      const held = many("a");
+      await arrival(lab);
+      await refusedCall("a", /^Seed "a" has 480 calls under way already$/);
+      held.push(...many("b"));
+      await arrival(lab);
+      assert.equal(held.length, callsMax);
+      await refusedCall("c", /^This node has 960 calls under way already$/);
+      const others: readonly (readonly [string, string])[] = [
+        ["GET", "/v1/status"],
+        ["GET", "/v1/seeds/a"],
+        ["DELETE", "/v1/seeds/a"],
+        ["POST", "/v1/shutdown"],
+      ];
+      for (const [method, path] of others) {
+        assert.equal((await lab.ask(path, { method })).status, 200, path);
+      }
+      open();
+      for (const answer of await Promise.all(held)) {
+        assert.equal(answer.status, 200);
+      }
+      for (const seed of ["a", "c"]) {
+        assert.equal((await call(seed)).status, 200);
+      }
+    },
+  );
+}
+
+{
+  const { open, handlers } = gated();
+  controlTest(
+    "ControlServer refuses requests beyond its limit, and takes them again",
+    handlers,
+    async (lab) => {
+      const status = () => lab.ask("/v1/status");
+      const put = () => lab.ask("/v1/seeds/a", { method: "PUT" });
+      const held = Array.from({ length: limits.controlRequestsMax }, put);
+      await arrival(lab);
+      await assertRefused(await status(), {
         status: 500,
         code: new LimitError("").code,
         message: /More than 1024 requests/,
       });
-      gate.resolve();
+      open();
       for (const answer of await Promise.all(held)) {
         assert.equal(answer.status, 200);
       }
-      assert.equal((await post()).status, 200);
+      assert.equal((await status()).status, 200);
     },
   );
+}
+
+{
+  const { open, handlers } = gated();
+  const all = { ...sampleDaemon, ...handlers };
+  const request = (method: string, path: string) =>
+    new Request(`http://pln/v1/${path}`, { method });
+  Deno.test("ControlServer.drain() refuses what comes, and ends what is there", async () => {
+    const server = new ControlServer({ log: silentLog, handlers: all });
+    const call = server.handle(request("POST", "calls/a/f"));
+    const publish = server.handle(request("PUT", "seeds/a"));
+    let isDrained = false;
+    const drained = server.drain().then(() => isDrained = true);
+    await assertRefused(await server.handle(request("GET", "status")), {
+      status: 503,
+      code: "PLN_STOPPING",
+      message: /^The node is stopping \(process 99\)$/,
+    });
+    server.endCalls();
+    await assertRefused(await call, {
+      status: 503,
+      code: "PLN_STOPPED",
+      message: /^The node stopped before the call ended$/,
+    });
+    assert.equal(isDrained, false, "a publish is waited for");
+    open();
+    assert.equal((await publish).status, 200);
+    await drained;
+    await new ControlServer({ log: silentLog, handlers: all }).drain();
+  });
 }
 
 {

@@ -182,6 +182,35 @@ daemonTest(
   },
 );
 
+daemonTest(
+  "runDaemon() tells what a replaced version ran with",
+  async (lab) => {
+    const { client, ...daemon } = await startDaemon(lab);
+    const first = await client.publishSeed("a", sampleModule(1), {
+      config: { next: "secret", greeting: "secret" },
+      memoryBytes: 1_048_576,
+      isolation: "fresh",
+      allowHosts: ["a.example"],
+    });
+    assert.equal(first.before, undefined);
+    const plain = { config: {} };
+    const next = await client.publishSeed("a", sampleModule(1), plain);
+    assert.deepEqual(next.before, {
+      limits: {
+        timeoutMs: limits.callTimeoutMsDefault,
+        memoryBytes: 1_048_576,
+        cpuMs: limits.callCpuMsDefault,
+      },
+      isolation: { asked: "fresh" },
+      allowHosts: ["a.example"],
+      configKeys: ["greeting", "next"],
+    });
+    assert.deepEqual(next.allowHosts, []);
+    await client.shutdown();
+    await daemon.ended;
+  },
+);
+
 daemonTest("runDaemon() inspects a seed after a restart", async (lab) => {
   const first = await startDaemon(lab);
   await first.client.publishSeed("a", sampleModule(1), {
@@ -291,19 +320,69 @@ daemonTest("runDaemon() waits for calls under way", async (lab) => {
   assert.ok(!eventsOf(lab).includes("daemon.drain_late"));
 });
 
-daemonTest("runDaemon() waits 10 s for a call, and no more", async (lab) => {
-  const daemon = await startDaemon(lab);
-  await daemon.client.publishSeed("a", sampleModule(), { config: {} });
-  const nap = assert.rejects(daemon.call("a", "nap", "z".repeat(25)));
-  await daemon.process.clock.sleep(500, new AbortController().signal);
-  const stopped = lab.world.nowMs;
-  daemon.stop();
-  await daemon.ended;
-  await nap;
-  const tookMs = lab.world.nowMs - stopped;
-  assert.ok(tookMs >= limits.drainMsMax && tookMs < 11_000, `${tookMs}`);
-  assert.ok(eventsOf(lab).includes("daemon.drain_late"));
-});
+daemonTest(
+  "runDaemon() waits 10 s for a call, and says what ended it",
+  async (lab) => {
+    const daemon = await startDaemon(lab);
+    await daemon.client.publishSeed("a", sampleModule(), { config: {} });
+    const nap = assert.rejects(
+      daemon.call("a", "nap", "z".repeat(25)),
+      isReport("PLN_STOPPED", /^The node stopped before the call ended$/),
+    );
+    const { clock } = daemon.process;
+    const { signal } = new AbortController();
+    await clock.sleep(500, signal);
+    const stopped = lab.world.nowMs;
+    daemon.stop();
+    await clock.sleep(1, signal);
+    await assert.rejects(
+      daemon.status(),
+      isReport("PLN_STOPPING", /^The node is stopping \(process 4711\)$/),
+    );
+    await daemon.ended;
+    await nap;
+    const tookMs = lab.world.nowMs - stopped;
+    assert.ok(tookMs >= limits.drainMsMax && tookMs < 11_000, `${tookMs}`);
+    assert.ok(eventsOf(lab).includes("daemon.drain_late"));
+    await assert.rejects(daemon.status(), /Nobody listens/);
+  },
+);
+
+function isReport(code: string, message: RegExp) {
+  return (error: PlnError) => {
+    assert.match(error.message, message);
+    assert.deepEqual([error.code, error.outcome], [code, "unreachable"]);
+    assert.ok(error.hint !== undefined, "and says what to do");
+    return true;
+  };
+}
+
+daemonTest(
+  "runDaemon() says that it is starting until it is ready",
+  async (lab) => {
+    const process = lab.machine.boot();
+    const { web } = process.ports;
+    const early = Promise.withResolvers<Response>();
+    const asking: typeof web = {
+      request: web.request.bind(web),
+      serve: async (address, handle) => {
+        const server = await web.serve(address, handle);
+        if (address.type === "unix") {
+          early.resolve(await handle(new Request("http://pln/v1/status")));
+        }
+        return server;
+      },
+    };
+    const daemon = await startDaemon(lab, { process, needs: { web: asking } });
+    const answer = await early.promise;
+    assert.equal(answer.headers.get("pln-version"), version);
+    const { code, message } = await answer.json();
+    assert.equal(code, "PLN_STARTING");
+    assert.equal(message, "The node is starting (process 4711)");
+    assert.equal((await daemon.status()).node.processId, 4711);
+    await stopDaemon(daemon);
+  },
+);
 
 async function scrape(
   { machine: _ }: DaemonLab,

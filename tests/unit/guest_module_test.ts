@@ -369,3 +369,9 @@ Deno.test("R14: bytes of another digest, and damaged kept ones, are refused", as
     );
   }
 });
+
+Deno.test("R13: AssemblyScript's abort is refused with what to build it with", () => {
+  const abort = `(import "env" "abort" (func (param i32 i32 i32 i32)))`;
+  const { hint } = refusalOf(wasm(`(module ${abort} ${fine})`));
+  assert.match(hint ?? "", /--use abort=/);
+});

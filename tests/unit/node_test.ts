@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { openSigner } from "../../src/adapters/signer.ts";
 import { openTurn } from "../../src/adapters/turn.ts";
 import {
+  type Bytes,
   canonicalJson,
   ClosedError,
   type JsonValue,
@@ -141,11 +142,53 @@ test("S35 R14 calls that wait while their seed is replaced are answered", async 
   const tags = new Set(await Promise.all(calls));
   assert.deepEqual([...tags], [sampleTag(1)]);
   assert.equal(await tagOf(node, "a"), sampleTag(2));
-  const last = Array.from({ length: 300 }, () => tagOf(node, "a"));
+  assert.deepEqual(await stored(machine), [next.digest]);
+});
+
+/** A call that sleeps a second for each character. */
+function nap(node: Node, seed: string, input: string): Promise<Bytes> {
+  const target = { seed, function: "nap" };
+  return node.call(target, utf8(input), { signal: never });
+}
+
+test("Node.unpublishSeed() ends the seed's calls, running and waiting", async (lab) => {
+  const { machine, node, process } = lab;
+  for (const name of ["a", "b"]) {
+    await node.publishSeed(name, sampleModule(1), plain);
+  }
+  const other = nap(node, "b", "zz");
+  const calls = Array.from({ length: 300 }, () => nap(node, "a", "zzzzz"));
+  const ended = Promise.allSettled(calls);
+  await process.clock.sleep(50, never);
+  const startMs = process.clock.nowMs();
+  await node.publishSeed("a", sampleModule(2), plain);
   await node.unpublishSeed("a");
-  assert.deepEqual([...new Set(await Promise.all(last))], [sampleTag(2)]);
-  await lab.process.clock.sleep(10, never);
-  assert.deepEqual(await stored(machine), []);
+  for (const end of await ended) {
+    assert.ok(end.status === "rejected");
+    const { code, message } = end.reason as PlnError;
+    assert.equal(code, "PLN_SEED_CANCELLED");
+    assert.equal(message, 'Seed "a" was taken back');
+  }
+  assert.ok(process.clock.nowMs() - startMs < 1_000, "before their naps ended");
+  await other;
+  await process.clock.sleep(10, never);
+  assert.equal((await stored(machine)).length, 1);
+  await node.publishSeed("a", sampleModule(3), plain);
+  assert.equal(await tagOf(node, "a"), sampleTag(3));
+});
+
+test("Node.seedReport() counts calls of a version that was replaced", async (lab) => {
+  const { node, process } = lab;
+  await node.publishSeed("a", sampleModule(1), plain);
+  const call = nap(node, "a", "zz");
+  await process.clock.sleep(50, never);
+  await node.publishSeed("a", sampleModule(2), plain);
+  assert.equal((await node.inspectSeed("a")).running, 1);
+  const entry = node.view.seeds.get("a");
+  assert.ok(entry !== undefined);
+  assert.equal(node.seedReport(entry).running, 1);
+  await call;
+  assert.equal(node.seedReport(entry).running, 0);
 });
 
 test("Node keeps a module while one of two seeds names it", async (lab) => {

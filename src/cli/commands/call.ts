@@ -16,7 +16,7 @@ import {
   utf8,
   utf8Text,
 } from "../../kernel/mod.ts";
-import type { ControlClient } from "../../control/mod.ts";
+import { type ControlClient, isAbsence } from "../../control/mod.ts";
 import type { Clock } from "../../ports/mod.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
@@ -47,9 +47,7 @@ export const run: Run<"call"> = async (invocation, { flags, args }) => {
     input: await readInput(invocation, typed),
   };
   const clock = await invocation.platform.openClock();
-  const output = await invocation.ask((client) =>
-    callWithRetries(client, call, { clock })
-  );
+  const output = await callWithRetries(invocation, call, { clock });
   await showOutput(invocation, output);
 };
 
@@ -88,8 +86,13 @@ function inputTooLarge(cause?: unknown): LimitError {
   );
 }
 
+/**
+ * Each question has its own connection: on one that was used before, Deno 2.9.6
+ * sends a request again when it breaks, although it may have been acted on
+ * (https://github.com/denoland/deno/issues/35610).
+ */
 async function callWithRetries(
-  client: ControlClient,
+  invocation: Invocation,
   call: Call,
   { clock }: { readonly clock: Clock },
 ): Promise<Bytes> {
@@ -100,13 +103,14 @@ async function callWithRetries(
     try {
       // Whether a call ran before its connection broke cannot be known, but a
       // question that changes nothing can be asked again.
-      if (call.retries > 0) await client.status();
+      if (call.retries > 0) await invocation.ask((client) => client.status());
       mayRun = true;
-      return await callOnce(client, call, { clock });
+      return await invocation.ask((client) =>
+        callOnce(client, call, { clock })
+      );
     } catch (cause) {
-      const isSafe = mayRun
-        ? didNotRun(cause)
-        : cause instanceof UnreachableError;
+      const isSafe = didNotRun(cause) ||
+        !mayRun && cause instanceof UnreachableError;
       if (left === 0 || !isSafe) throw cause;
       await clock.sleep(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, pauseMsMax);
@@ -118,7 +122,7 @@ async function callWithRetries(
 function didNotRun(cause: unknown): boolean {
   if (!(cause instanceof ReportedError)) return false;
   const { code, kind } = cause;
-  return code === "PLN_SATURATED" ||
+  return code === "PLN_SATURATED" || isAbsence(cause) ||
     (kind === "peer" && code === "PLN_UNREACHABLE");
 }
 

@@ -9,8 +9,7 @@ export const run: Run<"__complete"> = async (invocation, { args }) => {
   const { completions } = await import("../app.ts");
   const found = await completions(args, invocation.platform);
   const lines = new Set(
-    found.map(({ completion }) => completion)
-      .filter((text) => text !== "--" && !/\s/.test(text)),
+    found.filter((text) => text !== "--" && !/\s/.test(text)),
   );
   await invocation.write(
     utf8([...lines].map((line) => `${line}\n`).join("")),

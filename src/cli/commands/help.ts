@@ -5,7 +5,7 @@
 import { InputError } from "../../kernel/mod.ts";
 import { commandHelp, overview } from "../help.ts";
 import type { Run } from "../loaders.ts";
-import { type Verb, verbs } from "../verbs.ts";
+import { isVerb, verbs } from "../verbs.ts";
 
 export const run: Run<"help"> = async (invocation, { args }) => {
   const name = args.join(" ");
@@ -22,7 +22,3 @@ export const run: Run<"help"> = async (invocation, { args }) => {
   const text = commandHelp(name);
   await invocation.answer({ help: text }, text);
 };
-
-function isVerb(name: string): name is Verb {
-  return Object.hasOwn(verbs, name);
-}

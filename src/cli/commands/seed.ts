@@ -17,12 +17,14 @@ import type {
   SeedTerms,
 } from "../../control/mod.ts";
 import type { Run } from "../loaders.ts";
+import { checkHosts } from "../allowed_hosts.ts";
 import { readModule } from "../module_file.ts";
 import { parseCallMs } from "../numbers.ts";
 import { parsePairs } from "../pairs.ts";
 import { digestText, printable, sizeText } from "../render.ts";
 import { isDefaultIsolation, isolationText } from "../isolation.ts";
 import { parseSizeBytes } from "../sizes.ts";
+import { termChanges } from "../term_changes.ts";
 import type { FlagsOf } from "../verbs.ts";
 
 /** In text; JSON has all. */
@@ -36,7 +38,11 @@ export const run: Run<"seed"> = async (invocation, { flags, args }) => {
   const published = await invocation.ask((client) =>
     client.publishSeed(name, module, request)
   );
-  await invocation.answer({ version: 1, ...published }, summary(published));
+  const changes = termChanges(published, Object.keys(request.config));
+  await invocation.answer(
+    { version: 1, ...published },
+    summary(published, changes),
+  );
 };
 
 /** What is not given is left to the daemon's defaults. */
@@ -48,7 +54,7 @@ function requestOf(flags: FlagsOf<"seed">): SeedRequest {
     cpuMs: ifGiven(cpu, (text) => parseCallMs(text, "--cpu")),
     memoryBytes: ifGiven(memory, parseMemoryBytes),
     isolation,
-    allowHosts: flags["allow-host"],
+    allowHosts: ifGiven(flags["allow-host"], checkHosts),
   };
 }
 
@@ -95,7 +101,10 @@ function parseConfigPairs(
   throw new LimitError(`The values of --config are over ${sizeText(bytesMax)}`);
 }
 
-function summary(published: SeedPublished): string {
+function summary(
+  published: SeedPublished,
+  changes: readonly string[],
+): string {
   const { name, functions, digest, sizeBytes, replaces } = published;
   const shown = functions.slice(0, functionsShownMax).join(",");
   const more = functions.length - functionsShownMax;
@@ -111,6 +120,7 @@ function summary(published: SeedPublished): string {
   else if (replaces !== undefined) {
     lines.push(`in the place of ${digestText(replaces, { isWide: false })}`);
   }
+  if (changes.length > 0) lines.push(`changed: ${changes.join("; ")}`);
   return lines.map((line) => `${printable(line)}\n`).join("");
 }
 

@@ -1,6 +1,6 @@
-// `pln unseed`: takes a seed back. Its name comes in; calls under way end, and
-// new ones find nothing. The name is checked before the daemon is asked. It
-// says nothing of what the daemon keeps.
+// `pln unseed`: takes a seed back. Its name comes in; calls under way are
+// cancelled, and new ones find nothing. The name is checked before the daemon
+// is asked. It says nothing of what the daemon keeps.
 
 import { parseName } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
