@@ -3,6 +3,7 @@
 // asks meanwhile which process is still there.
 
 import assert from "node:assert/strict";
+import { limits } from "../../src/kernel/mod.ts";
 import { wasm } from "../fixtures/seeds/wat.ts";
 import { Lab, type Outcome } from "./lab.ts";
 
@@ -95,6 +96,11 @@ Deno.test("S36 full of calls of one seed, the node can still be told", async () 
       () => lab.client.call(target, new Uint8Array(0), { signal }),
     );
     const ends = Promise.allSettled(calls);
+    await lab.until(async () => {
+      const { seeds } = await lab.client.status();
+      const loop = seeds.find(({ name }) => name === "loop");
+      return (loop?.running ?? 0) >= limits.controlCallsPerSeedMax;
+    });
     await lab.refused(["call", "loop", "ok"], {
       code: 6,
       says: /Seed "loop" has \d+ calls under way already/,
