@@ -133,9 +133,11 @@ export class Lab implements AsyncDisposable {
     assert.match(second, next);
   }
 
-  /** Waits for a condition; the test's own time-out is the bound. */
+  /** Waits for a condition, two minutes at most: nobody else would end it. */
   async until(isTrue: () => Promise<boolean>): Promise<void> {
+    const endMs = performance.now() + 120_000;
     while (!await isTrue()) {
+      assert.ok(performance.now() < endMs, `never came true: ${isTrue}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
