@@ -5,6 +5,7 @@
 
 import { limits } from "../kernel/mod.ts";
 import {
+  type HttpAsk,
   OutboundError,
   type OutboundResponse,
   type Ports,
@@ -14,12 +15,7 @@ import { BodyBudget, type BodyShare } from "./body_budget.ts";
 import { EgressFailure, EgressRefusal } from "./egress_error.ts";
 import { type EgressGrant, HostGrant, type Target, targetOf } from "./grant.ts";
 import { isRedirect, redirected } from "./redirect.ts";
-import {
-  type CheckedRequest,
-  checkRequest,
-  type HttpAnswer,
-  type HttpAsk,
-} from "./request.ts";
+import { type CheckedRequest, checkRequest } from "./request.ts";
 import { TimeLimit, type TimeLimits } from "./time_limit.ts";
 
 /** Both are the caller's to dispose. */
@@ -66,7 +62,7 @@ export class Egress {
     ask: HttpAsk,
     grant: EgressGrant,
     options: TimeLimits,
-  ): Promise<HttpAnswer> {
+  ): Promise<OutboundResponse> {
     options.signal.throwIfAborted();
     // Before the request is looked at: the rest of them costs nothing.
     using _place = this.#enter(grant.seed);
@@ -84,7 +80,7 @@ export class Egress {
   async #follow(
     first: CheckedRequest,
     { grant, time, share }: Journey,
-  ): Promise<HttpAnswer> {
+  ): Promise<OutboundResponse> {
     const { seed } = grant;
     const { signal } = time;
     let request = first;

@@ -7,5 +7,4 @@ export { EgressFailure, EgressRefusal } from "./egress_error.ts";
 export type { EgressGrant } from "./grant.ts";
 export type { Address } from "./address.ts";
 export { type HostPattern, parseHostPattern } from "./host_pattern.ts";
-export type { HttpAnswer, HttpAsk } from "./request.ts";
 export type { TimeLimits } from "./time_limit.ts";

@@ -4,24 +4,8 @@
 // length, or change what the connection is used for (RFC 9112 section 11.2).
 
 import { type Bytes, limits } from "../kernel/mod.ts";
+import type { HttpAsk } from "../ports/mod.ts";
 import { EgressRefusal } from "./egress_error.ts";
-
-/** What a guest asks for: its form is checked here. */
-export type HttpAsk = {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Bytes;
-};
-
-/** What came back, from wherever redirects led. */
-export type HttpAnswer = {
-  readonly status: number;
-  /** Lower-case names; values of a repeated name are joined by ", ". */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Not decoded: its content-encoding is among the headers. */
-  readonly body: Bytes;
-};
 
 export type CheckedRequest = {
   readonly method: string;

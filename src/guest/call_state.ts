@@ -31,8 +31,6 @@ export class CallState {
   /** Why it is over, although its guest may not know yet. */
   fault: SeedError | undefined;
   loggedBytes = 0;
-  /** It waits in an import, or for its turn. */
-  isAsleep = false;
   #waits: Set<Reject> | undefined;
 
   constructor(

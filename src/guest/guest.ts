@@ -4,7 +4,12 @@
 // but what its imports hand it.
 
 import { assert, AssertionError, type Bytes, limits } from "../kernel/mod.ts";
-import type { LogLevel, ThreadScope } from "../ports/mod.ts";
+import type {
+  HttpAsk,
+  LogLevel,
+  OutboundResponse,
+  ThreadScope,
+} from "../ports/mod.ts";
 import { hidden, hooks, pageBytes } from "../wasm/mod.ts";
 import type { Budget } from "./budget.ts";
 import type { CallState } from "./call_state.ts";
@@ -14,7 +19,7 @@ import { extismImports, userImports } from "./host.ts";
 import { suspendableExport, suspendingImport } from "./jspi.ts";
 import { KernelInstance, kernelPagesMin } from "./kernel_instance.ts";
 import type { LoadedModule } from "./loaded_module.ts";
-import type { HttpAnswer, HttpAsk, SeedSetup } from "./messages.ts";
+import type { SeedSetup } from "./messages.ts";
 import type { Meter } from "./meter.ts";
 import {
   extismNamespace,
@@ -39,7 +44,7 @@ export interface GuestHost {
     input: Bytes,
   ): Promise<Bytes | undefined>;
   /** Rejects with a SeedError, "egress", when it is refused or fails. */
-  fetch(call: CallState, ask: HttpAsk): Promise<HttpAnswer>;
+  fetch(call: CallState, ask: HttpAsk): Promise<OutboundResponse>;
   log(call: CallState, level: LogLevel, line: { readonly text: string }): void;
   /** Drops instances that wait for calls, here and on other threads. */
   makeRoom(): void;
@@ -73,7 +78,7 @@ export class Guest {
   readonly memory: WebAssembly.Memory | undefined;
   readonly exports: WebAssembly.Exports;
   /** Status and headers of its newest HTTP answer. */
-  fetched: Omit<HttpAnswer, "body"> | undefined;
+  fetched: Omit<OutboundResponse, "body"> | undefined;
   /** Its initialisation asked for randomness or the time. */
   isSeeded = false;
   /** Its memory was refused more pages since the call began. */

@@ -13,9 +13,9 @@ import {
   utf8,
   utf8Text,
 } from "../kernel/mod.ts";
+import type { HttpAsk } from "../ports/mod.ts";
 import { SeedError } from "./errors.ts";
 import type { Guest } from "./guest.ts";
-import type { HttpAsk } from "./messages.ts";
 
 type Wish = {
   readonly url: string;

@@ -4,7 +4,7 @@
 // Ids and numbers are the pool's choice, but for those of requests.
 
 import type { Bytes, Digest } from "../kernel/mod.ts";
-import type { LogLevel } from "../ports/mod.ts";
+import type { HttpAsk, LogLevel, OutboundResponse } from "../ports/mod.ts";
 import type { ModuleCaps, ModulePlan } from "../wasm/mod.ts";
 import type { SeedFault } from "./errors.ts";
 
@@ -80,7 +80,7 @@ export type AnswerMessage = readonly [
 export type FetchedMessage = readonly [
   "fetched",
   request: number,
-  result: HttpAnswer | SeedFault,
+  result: OutboundResponse | SeedFault,
 ];
 /** End a call; it is answered by "failed" with this fault. */
 export type CancelMessage = readonly ["cancel", call: number, fault: SeedFault];
@@ -101,21 +101,6 @@ export type ToThread =
   | CancelMessage
   | TrimMessage
   | PingMessage;
-
-/** Extism's http_request: what the guest wrote, checked for its shape only. */
-export type HttpAsk = {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Bytes;
-};
-
-/** As it came, after redirects; header names in lower case. */
-export type HttpAnswer = {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Bytes;
-};
 
 /** What a module's owner and its callers may know of it. */
 export type ModuleFacts = {

@@ -81,14 +81,12 @@ export class Meter {
 
   /** The call's guest runs on. */
   wake(call: CallState): void {
-    call.isAsleep = false;
     call.sliceStartMs = this.look();
     if (this.#awake++ === 0) this.#scope.epoch.enter();
   }
 
   /** The call's guest falls asleep. */
   sleep(call: CallState): void {
-    call.isAsleep = true;
     const ranMs = this.look() - call.sliceStartMs;
     call.cpuMs += ranMs;
     call.limit.account.cpuMs += ranMs;

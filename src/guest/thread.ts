@@ -4,7 +4,12 @@
 // thread: the meter takes it back.
 
 import { assert, type Bytes, Slots, unreachable } from "../kernel/mod.ts";
-import type { LogLevel, ThreadScope } from "../ports/mod.ts";
+import type {
+  HttpAsk,
+  LogLevel,
+  OutboundResponse,
+  ThreadScope,
+} from "../ports/mod.ts";
 import { Budget } from "./budget.ts";
 import type { CallState } from "./call_state.ts";
 import { errorOfFault, faultOf, SeedError } from "./errors.ts";
@@ -16,8 +21,6 @@ import {
   type CallMessage,
   type FetchedMessage,
   type FromThread,
-  type HttpAnswer,
-  type HttpAsk,
   type LoadMessage,
   type OpenMessage,
   type PrepareMessage,
@@ -29,10 +32,10 @@ import { prepareSource } from "./module.ts";
 
 /** Answers leave in batches of this size, so that the pool works meanwhile. */
 const batchMessages = 32;
-/** How often the other threads are asked for room. */
-const starvedEveryMs = 500;
 /** And at least this often while a batch of calls is worked through. */
 const flushEveryMs = 1;
+/** How often the other threads are asked for room. */
+const starvedEveryMs = 500;
 
 /** Starts the thread's program; called once per thread. */
 export function serveSeedThread(scope: ThreadScope): void {
@@ -52,7 +55,7 @@ class SeedThreadProgram implements GuestHost {
   readonly #seeds = new Map<number, LoadedSeed>();
   readonly #calls = new Slots<CallState>();
   readonly #requests = new Map<number, Pending<Bytes | undefined>>();
-  readonly #fetches = new Map<number, Pending<HttpAnswer>>();
+  readonly #fetches = new Map<number, Pending<OutboundResponse>>();
   readonly #housekeeping: Housekeeping;
   #budget: Budget | undefined;
   #mail = new Mail();
@@ -117,9 +120,9 @@ class SeedThreadProgram implements GuestHost {
     return pending.promise;
   }
 
-  fetch(call: CallState, ask: HttpAsk): Promise<HttpAnswer> {
+  fetch(call: CallState, ask: HttpAsk): Promise<OutboundResponse> {
     const request = this.#nextRequest++;
-    const pending = Promise.withResolvers<HttpAnswer>();
+    const pending = Promise.withResolvers<OutboundResponse>();
     this.#fetches.set(request, pending);
     this.#post(["fetch", request, call.id, ask]);
     return pending.promise;

@@ -22,6 +22,14 @@ export type OutboundHead = {
 /** Empty body when the caller did not want it. */
 export type OutboundResponse = OutboundHead & { readonly body: Bytes };
 
+/** What a seed asks for, as it wrote it: nothing of it is checked. */
+export type HttpAsk = {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Bytes;
+};
+
 /** Method, headers and body are the caller's to check. */
 export type OutboundRequest = {
   /** http: or https:, without credentials; Host and TLS name come from it. */

@@ -3,14 +3,8 @@
 // becomes of its call: one that was not would hold its guest for ever.
 
 import { type Bytes, PlnError } from "../kernel/mod.ts";
-import type { Log } from "../ports/mod.ts";
-import type {
-  FetchMessage,
-  HttpAnswer,
-  HttpAsk,
-  RequestMessage,
-  SeedFault,
-} from "../guest/mod.ts";
+import type { HttpAsk, Log, OutboundResponse } from "../ports/mod.ts";
+import type { FetchMessage, RequestMessage, SeedFault } from "../guest/mod.ts";
 import type { EgressGrant, TimeLimits } from "../egress/mod.ts";
 import { takeOver } from "./handover.ts";
 import type { HostedSeed } from "./hosted.ts";
@@ -29,7 +23,7 @@ export interface SeedEgress {
     ask: HttpAsk,
     grant: EgressGrant,
     options: TimeLimits,
-  ): Promise<HttpAnswer>;
+  ): Promise<OutboundResponse>;
 }
 
 export type RelayNeeds = { readonly log: Log; readonly egress: SeedEgress };
@@ -63,7 +57,7 @@ export class Relay {
   fetch(thread: ThreadHandle, message: FetchMessage): void {
     const [, request, id, ask] = message;
     const call = openCall(thread, id);
-    const answer = (result: HttpAnswer | SeedFault) => {
+    const answer = (result: OutboundResponse | SeedFault) => {
       const given = "body" in result ? result.body : undefined;
       thread.post(["fetched", request, result], given);
     };

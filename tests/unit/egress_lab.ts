@@ -3,13 +3,8 @@
 // refusals, and what the Internet got to see.
 
 import assert from "node:assert/strict";
-import {
-  Egress,
-  EgressFailure,
-  EgressRefusal,
-  type HttpAnswer,
-  type HttpAsk,
-} from "../../src/egress/mod.ts";
+import { Egress, EgressFailure, EgressRefusal } from "../../src/egress/mod.ts";
+import type { HttpAsk, OutboundResponse } from "../../src/ports/mod.ts";
 import { emptyBytes, utf8Text } from "../../src/kernel/mod.ts";
 import { openSimOutbound, type SimOutbound } from "../../src/sim/outbound.ts";
 import { SteppedClock } from "../contracts/stepped_clock.ts";
@@ -37,7 +32,7 @@ export class EgressLab {
   async fetch(
     ask: string | (Partial<HttpAsk> & { readonly url: string }),
     options: LabOptions = {},
-  ): Promise<HttpAnswer> {
+  ): Promise<OutboundResponse> {
     const { allowHosts = ["api.example.org"], seed = "news" } = options;
     const { signal = never, leftMs = 60_000 } = options;
     const given = typeof ask === "string" ? { url: ask } : ask;

@@ -5,12 +5,8 @@
 import assert from "node:assert/strict";
 import { openClock } from "../../src/adapters/clock.ts";
 import { openOutbound } from "../../src/adapters/outbound.ts";
-import {
-  Egress,
-  EgressFailure,
-  EgressRefusal,
-  type HttpAsk,
-} from "../../src/egress/mod.ts";
+import { Egress, EgressFailure, EgressRefusal } from "../../src/egress/mod.ts";
+import type { HttpAsk } from "../../src/ports/mod.ts";
 import { emptyBytes, utf8, utf8Text } from "../../src/kernel/mod.ts";
 import { NameServer } from "../contracts/outbound_name_server.ts";
 import { TestAuthority } from "../contracts/outbound_certificates.ts";

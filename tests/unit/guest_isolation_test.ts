@@ -322,11 +322,12 @@ Deno.test("what an initialiser answers is no answer of a call", async () => {
 
 Deno.test("instances that wait make room for others that are needed", async () => {
   const lab = new ThreadLab({ budgetBytes: 60 * 65_536 });
-  const grows = guestWasm(`(func (export "f")
-    (drop (memory.grow (i32.const 30))))`);
-  const hog = await lab.load(grows, { isolation: "reuse" });
+  // One instance fits, two do not.
+  const large = wasm(`(module (memory (export "memory") 30)
+    (func (export "f")))`);
+  const hog = await lab.load(large, { isolation: "reuse" });
   await lab.call(hog.load, "f");
-  const other = await lab.load(grows, { isolation: "reuse" });
+  const other = await lab.load(large, { isolation: "reuse" });
   const startMs = lab.clock.nowMs();
   await lab.call(other.load, "f");
   await lab.call(other.load, "f");

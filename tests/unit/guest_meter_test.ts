@@ -84,7 +84,7 @@ Deno.test("time asleep is no processor time, but the deadline counts it", async 
   scope.ms += 60;
   assert.equal(meter.tick(call), verdict.wait);
   const turn = meter.suspend(call);
-  assert.equal(call.isAsleep, true);
+  assert.equal(meter.awake, 0);
   scope.ms += 900;
   await scope.turn();
   await turn;

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, utf8, utf8Text } from "../../src/kernel/mod.ts";
-import type { HttpAsk } from "../../src/guest/mod.ts";
+import type { HttpAsk } from "../../src/ports/mod.ts";
 import { ThreadLab } from "../fixtures/guest/thread_lab.ts";
 import { guestWasm, text, userImports, wasm } from "../fixtures/seeds/wat.ts";
 
@@ -109,6 +109,22 @@ Deno.test("calls behind a loop in one batch do not wait for its end", async () =
   assert.ok(lab.clock.nowMs() - startMs < 40);
   assert.ok(lab.received.some(([tag, id]) => tag === "done" && id === 902));
   await lab.reply("failed", 901);
+});
+
+Deno.test("a small call behind 16 loops in one batch does not wait for their slices", async () => {
+  const lab = new ThreadLab();
+  const { load } = await lab.load(busyWasm, { cpuMs: 500 });
+  const none = new Uint8Array(0);
+  const loops = Array.from(
+    { length: 16 },
+    (_, index) =>
+      ["call", 900 + index, load, "loop", none, "", 60_000] as const,
+  );
+  lab.post(...loops, ["call", 999, load, "fine", none, "", 60_000]);
+  const startMs = lab.clock.nowMs();
+  await lab.reply("done", 999);
+  const tookMs = lab.clock.nowMs() - startMs;
+  assert.ok(tookMs < 10, `${tookMs} ms`);
 });
 
 Deno.test("a loop that is cancelled ends within some slices", async () => {

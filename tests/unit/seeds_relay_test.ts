@@ -2,13 +2,9 @@
 // grants of their seed, and what becomes of it when the call is over first.
 
 import assert from "node:assert/strict";
+import type { HttpAsk, OutboundResponse } from "../../src/ports/mod.ts";
 import { emptyBytes, utf8, utf8Text } from "../../src/kernel/mod.ts";
-import type {
-  FromThread,
-  HttpAnswer,
-  HttpAsk,
-  ToThread,
-} from "../../src/guest/mod.ts";
+import type { FromThread, ToThread } from "../../src/guest/mod.ts";
 import type { EgressGrant } from "../../src/egress/mod.ts";
 import { SeedError } from "../../src/seeds/mod.ts";
 import {
@@ -39,7 +35,7 @@ type Asked = {
   readonly grant: EgressGrant;
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
-  answer(answer: HttpAnswer): void;
+  answer(answer: OutboundResponse): void;
   fail(cause: Error): void;
 };
 
@@ -49,7 +45,7 @@ function openLab() {
   const lab = new SeedLab({
     fetch: (ask, grant, { signal, deadlineMs }) => {
       const { promise, resolve: answer, reject: fail } = Promise
-        .withResolvers<HttpAnswer>();
+        .withResolvers<OutboundResponse>();
       asked.push({ ask, grant, signal, deadlineMs, answer, fail });
       return promise;
     },
