@@ -38,7 +38,12 @@ async function pln(args: readonly string[]): Promise<string> {
   const command = new Deno.Command("sh", {
     args: ["src/cli/launcher.sh", ...args],
     cwd: root,
-    env: { PLN_DIR: directory, PLN_DENO: Deno.execPath(), INIT_CWD: root },
+    env: {
+      PLN_DIR: directory,
+      PLN_PORT: "0", // beside a node that may run here already
+      PLN_DENO: Deno.execPath(),
+      INIT_CWD: root,
+    },
     stdin: "null",
   });
   const { code, stdout, stderr } = await command.output();

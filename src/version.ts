@@ -4,3 +4,9 @@
 
 /** Semantic version 2.0.0, without a leading "v". */
 export const version = "0.1.0";
+
+/**
+ * Milliseconds since 1970: no machine that runs this version has an earlier
+ * clock, unless its clock is wrong. A floor, not the second of the build.
+ */
+export const buildTimeMs = 1_767_225_600_000; // 2026-01-01

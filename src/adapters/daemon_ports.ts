@@ -11,6 +11,7 @@ import { sweepTemporaryFiles } from "./disk_durable.ts";
 import { openLog } from "./log.ts";
 import { openLogFile } from "./log_file.ts";
 import { openLogStderr } from "./log_stderr.ts";
+import { openNetwork } from "./network.ts";
 import { openOutbound } from "./outbound.ts";
 import { openRandom } from "./random.ts";
 import { openSandbox } from "./sandbox.ts";
@@ -58,6 +59,7 @@ export function openDaemonPorts(
     crashed,
     disk,
     log,
+    network: openNetwork(),
     outbound: scope.use(openOutbound()),
     random: openRandom(),
     sandbox: openSandbox({ mainUrl, probePath: directory }),

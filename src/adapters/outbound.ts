@@ -4,7 +4,7 @@
 // nothing, asks no proxy, and leaves no connection open when disposed. Deno's TLS
 // reads DENO_TLS_CA_STORE and SSLKEYLOGFILE by itself: the launcher sets both.
 
-import { ClosedError } from "../kernel/mod.ts";
+import { addressText, ClosedError } from "../kernel/mod.ts";
 import {
   type Outbound,
   OutboundError,
@@ -22,7 +22,6 @@ import {
   OutboundNames,
 } from "./outbound_names.ts";
 import { LocalNetworks } from "./outbound_networks.ts";
-import { addressText } from "./tcp_connection.ts";
 
 /** Of the machine unless told otherwise, as tests do. */
 export type OutboundOptions = ConnectionsOptions & NamesOptions;

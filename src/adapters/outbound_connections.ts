@@ -5,10 +5,9 @@
 
 import type { Agent, ClientRequest } from "node:http";
 import type { Socket } from "node:net";
-import { assert, limits } from "../kernel/mod.ts";
+import { addressText, assert, limits } from "../kernel/mod.ts";
 import { OutboundError, type OutboundRequest } from "../ports/mod.ts";
 import { IdleSockets } from "./outbound_idle_sockets.ts";
-import { addressText } from "./tcp_connection.ts";
 
 /** What node:http hands from a request to its connection. */
 export type Route = {

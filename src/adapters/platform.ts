@@ -3,7 +3,14 @@
 // command loads nothing it does not use. In comes the address of main.ts; out
 // go adapters. It must never decide anything: which parts, the command knows.
 
-import type { Clock, Disk, Random, Signer, Web } from "../ports/mod.ts";
+import type {
+  Clock,
+  Disk,
+  Network,
+  Random,
+  Signer,
+  Web,
+} from "../ports/mod.ts";
 import type { DaemonPorts, DaemonPortsOptions } from "./daemon_ports.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
@@ -25,6 +32,8 @@ export interface Platform {
   openClock(): Promise<Clock>;
   /** `root` is absolute and need not exist: opening touches no file. */
   openDisk(root: string): Promise<Disk>;
+  /** One endpoint a process: a closed one keeps its port busy. */
+  openNetwork(): Promise<Network>;
   /** Cryptographic, for keys. */
   openRandom(): Promise<Random>;
   /** Keys of one signer work with every other of this process. */
@@ -46,6 +55,7 @@ export function openPlatform({ mainUrl }: PlatformOptions): Platform {
     openClock: async () => (await import("./clock.ts")).openClock(),
     openDisk: async (root: string) =>
       (await import("./disk.ts")).openDisk(root),
+    openNetwork: async () => (await import("./network.ts")).openNetwork(),
     openRandom: async () => (await import("./random.ts")).openRandom(),
     openSigner: async () => (await import("./signer.ts")).openSigner(),
     openWeb: openClientWeb,

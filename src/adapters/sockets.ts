@@ -5,6 +5,7 @@
 
 import type { Server, Socket } from "node:net";
 import {
+  addressText,
   ClosedError,
   ConflictError,
   DeniedError,
@@ -21,7 +22,7 @@ import type {
   UdpSocket,
 } from "../ports/mod.ts";
 import { isDenied } from "./denied.ts";
-import { addressText, openTcpConnection } from "./tcp_connection.ts";
+import { openTcpConnection } from "./tcp_connection.ts";
 
 export function openSockets(): Sockets {
   return { listenTcp, connectTcp, bindUdp };

@@ -5,16 +5,13 @@
 
 import type { Socket } from "node:net";
 import {
+  addressText,
   asPlnError,
   ClosedError,
   type PlnError,
   UnreachableError,
 } from "../kernel/mod.ts";
 import type { NetworkAddress, TcpConnection } from "../ports/mod.ts";
-
-export function addressText({ ip, port }: NetworkAddress): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
 
 /** `socket` is connected and allows half-open connections. */
 export function openTcpConnection(socket: Socket): TcpConnection {

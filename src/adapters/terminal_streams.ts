@@ -43,13 +43,15 @@ export interface TerminalInput {
    * One line without its end; undefined at the end of input. The prompt goes
    * to standard error, and only to a terminal.
    *
-   * @param options.secret Shows nothing of what is typed.
-   * @throws {LimitError} A line over `limits.passphraseBytesMax` bytes.
+   * @param options.secret Shows nothing of what is typed, which may then be
+   * longer than the 4095 bytes that Linux keeps of a line it shows (termios(3)).
+   * @param options.bytesMax Default `limits.passphraseBytesMax`.
+   * @throws {LimitError} A line over `bytesMax`.
    * @throws {InterruptedError} Ctrl-C at a secret.
    */
   readLine(
     prompt: string,
-    options?: { readonly secret?: boolean },
+    options?: { readonly secret?: boolean; readonly bytesMax?: number },
   ): Promise<string | undefined>;
 }
 
@@ -140,14 +142,16 @@ class StandardInput implements TerminalInput {
 
   async readLine(
     prompt: string,
-    { secret = false }: { readonly secret?: boolean } = {},
+    options: { readonly secret?: boolean; readonly bytesMax?: number } = {},
   ): Promise<string | undefined> {
-    if (!this.isTerminal) return await this.#plainLine();
+    const { secret = false, bytesMax = limits.passphraseBytesMax } = options;
+    if (!this.isTerminal) return await this.#plainLine(bytesMax);
+    if (secret) return await this.#secretLine(prompt, bytesMax);
     await this.#prompt.write(prompt);
-    return secret ? await this.#secretLine() : await this.#plainLine();
+    return await this.#plainLine(bytesMax);
   }
 
-  async #plainLine(): Promise<string | undefined> {
+  async #plainLine(bytesMax: number): Promise<string | undefined> {
     const parts: Uint8Array[] = [];
     let sizeBytes = 0;
     for (;;) {
@@ -159,18 +163,23 @@ class StandardInput implements TerminalInput {
       const part = end < 0 ? chunk : chunk.subarray(0, end);
       if (end >= 0) this.#ahead = chunk.slice(end + 1);
       sizeBytes += part.length;
-      checkLine(sizeBytes);
+      checkLine(sizeBytes, bytesMax);
       parts.push(part);
       // An empty first line counts as a line, not as the end of input.
       if (end >= 0) return lineText(concatBytes(...parts));
     }
   }
 
-  async #secretLine(): Promise<string | undefined> {
-    const editor = new LineEditor(limits.passphraseBytesMax);
+  async #secretLine(
+    prompt: string,
+    bytesMax: number,
+  ): Promise<string | undefined> {
+    const editor = new LineEditor(bytesMax);
     this.#raw.setRaw(true);
     let event: LineEvent | undefined;
     try {
+      // Whoever answers at once is not echoed either.
+      await this.#prompt.write(prompt);
       while (event === undefined) {
         const keys = await this.#next();
         event = keys === undefined ? { type: "end" } : editor.feed(keys);
@@ -195,9 +204,9 @@ class StandardInput implements TerminalInput {
   }
 }
 
-function checkLine(sizeBytes: number): void {
-  if (sizeBytes <= limits.passphraseBytesMax) return;
-  throw new LimitError(`The line is over ${limits.passphraseBytesMax} bytes`);
+function checkLine(sizeBytes: number, bytesMax: number): void {
+  if (sizeBytes <= bytesMax) return;
+  throw new LimitError(`The line is over ${bytesMax} bytes`);
 }
 
 function lineText(bytes: Uint8Array): string {

@@ -15,7 +15,12 @@ import {
   text_en,
   type TypedCommandParameters,
 } from "@stricli/core";
-import { functionNames, seedNames } from "./daemon_names.ts";
+import {
+  functionNames,
+  peerNames,
+  seedNames,
+  targetNames,
+} from "./daemon_names.ts";
 import { commandHelp, overview } from "./help.ts";
 import { type GlobalFlags, Invocation } from "./invocation.ts";
 import { loaders } from "./loaders.ts";
@@ -68,7 +73,18 @@ export async function completions(
     words,
     contextOf(platform, words.slice(0, -1)),
   );
-  return found.map(({ completion }) => completion);
+  return [
+    ...besideDefault(words),
+    ...found.map(({ completion }) => completion),
+  ];
+}
+
+/** stricli proposes for "invite" itself only: not "ls", which lies beside it. */
+function besideDefault(words: readonly string[]): readonly string[] {
+  const [group = "", last = "", ...more] = words;
+  if (more.length > 0 || words.length < 2 || !isVerb(group)) return [];
+  return nextVerbWords(["help", group])
+    .filter((word) => word.startsWith(last));
 }
 
 /** bash hands the "=" of "--flag=value" over as a word of its own. */
@@ -98,6 +114,9 @@ function contextOf(
   const silent = { write: () => {} };
   return { platform, words, process: { stdout: silent, stderr: silent } };
 }
+
+/** No word that anybody types. */
+const defaultRoute = "--";
 
 /** Damerau-Levenshtein: two slips of the finger, no guesses. */
 const scanner = {
@@ -171,21 +190,36 @@ async function explain(
 
 /** "config show" is a route within the route "config". */
 function routes() {
-  const root: Record<string, Command<Context> | RouteMap<Context>> = {};
+  const groups = new Map<string, Map<string, Command<Context>>>();
   const hideRoute: Record<string, boolean> = {};
   for (const [name, spec] of Object.entries<VerbSpec>(verbs)) {
-    const [group, inner] = name.split(" ");
-    if (group === undefined || !isVerb(name)) continue;
+    const [group = name, inner = ""] = name.split(" ");
+    if (!isVerb(name)) continue;
     if (spec.isHidden === true) hideRoute[name] = true;
-    const command = commandOf(name, spec);
-    root[group] = inner === undefined ? command : buildRouteMap({
-      routes: { [inner]: command },
-      docs: { brief: spec.brief },
-    });
+    const commands = groups.get(group) ?? new Map();
+    groups.set(group, commands.set(inner, commandOf(name, spec)));
   }
   return buildRouteMap<string, Context>({
-    routes: root,
+    routes: Object.fromEntries(
+      [...groups].map(([name, commands]) => [name, routeOf(name, commands)]),
+    ),
     docs: { brief: "A distributed WASM runtime", hideRoute },
+  });
+}
+
+/** Of a command that others go beside, such as "invite", the default. */
+function routeOf(
+  name: string,
+  commands: ReadonlyMap<string, Command<Context>>,
+): Command<Context> | RouteMap<Context> {
+  const plain = commands.get("");
+  if (plain !== undefined && commands.size === 1) return plain;
+  const entries = [...commands]
+    .map(([inner, command]) => [inner || defaultRoute, command] as const);
+  return buildRouteMap<string, Context>({
+    routes: Object.fromEntries(entries),
+    ...(plain === undefined ? {} : { defaultCommand: defaultRoute }),
+    docs: { brief: name, hideRoute: { [defaultRoute]: true } },
   });
 }
 
@@ -227,7 +261,8 @@ async function runVerb(
   own.exitCode = await run(invocation, input as never) ?? undefined;
 }
 
-function flagOf({ type, brief, value, choices }: FlagSpec): object {
+function flagOf(spec: FlagSpec): object {
+  const { type, brief, value, choices, completes } = spec;
   if (type === "switch") {
     return { kind: "boolean", brief, default: false, withNegated: false };
   }
@@ -241,6 +276,11 @@ function flagOf({ type, brief, value, choices }: FlagSpec): object {
     kind: "parsed",
     parse: String,
     ...(isVariadic ? { variadic: true } : {}),
+    ...(completes === undefined ? {} : {
+      proposeCompletions(this: Context) {
+        return proposals(this, completes);
+      },
+    }),
   };
 }
 
@@ -253,15 +293,31 @@ function argumentOf(spec: ArgumentSpec): object {
     optional: spec.isOptional === true,
     ...(completes === undefined ? {} : {
       proposeCompletions(this: Context) {
-        if (completes === "verbs") return nextVerbWords(this.words);
-        const invocation = new Invocation(this.platform, { json: false });
-        if (completes === "seeds") return seedNames(invocation);
-        if (completes !== "functions") return completes;
-        const [seed = ""] = argumentsOf(this.words);
-        return functionNames(invocation, seed);
+        return proposals(this, completes);
       },
     }),
   };
+}
+
+function proposals(
+  { platform, words }: Context,
+  completes: NonNullable<ArgumentSpec["completes"]>,
+): readonly string[] | Promise<readonly string[]> {
+  const invocation = new Invocation(platform, { json: false });
+  switch (completes) {
+    case "verbs":
+      return nextVerbWords(words);
+    case "seeds":
+      return seedNames(invocation);
+    case "peers":
+      return peerNames(invocation);
+    case "targets":
+      return targetNames(invocation);
+    case "functions":
+      return functionNames(invocation, argumentsOf(words)[0] ?? "");
+    default:
+      return completes;
+  }
 }
 
 /** What follows "help config" in the names of commands: "show". */

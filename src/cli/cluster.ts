@@ -4,7 +4,8 @@
 
 import { CorruptError, utf8 } from "../kernel/mod.ts";
 import type { Disk } from "../ports/mod.ts";
-import { createCluster, isInitialised } from "../node.ts";
+import { finishSettingAside } from "../identity/mod.ts";
+import { createCluster, isInitialised } from "../node/mod.ts";
 import { holdDirectory } from "./directory.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -53,9 +54,16 @@ export async function makeCluster(
   return { peer, cluster, directory, rootKey };
 }
 
-/** A journal without an identity is a damaged node, not a new one. */
-async function refuseUsed(disk: Disk): Promise<void> {
+/**
+ * A journal without an identity is a damaged node, not a new one; that of a
+ * cluster which was left halfway moves away first. The caller holds the
+ * directory.
+ *
+ * @throws {CorruptError} It is one.
+ */
+export async function refuseUsed(disk: Disk): Promise<void> {
   if (await isInitialised(disk)) return;
+  await finishSettingAside(disk);
   if ((await disk.list("journal")).length === 0) return;
   throw new CorruptError(
     `File "${disk.label}/certs/member.pem" is missing, but a node ran here`,

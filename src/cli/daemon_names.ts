@@ -2,7 +2,7 @@
 // no daemon answers, or not soon: a shell that completes must stay quiet.
 // Failures that are bugs still show.
 
-import type { ControlClient } from "../control/mod.ts";
+import type { ControlClient, PeerStatus } from "../control/mod.ts";
 import { PlnError, UnreachableError } from "../kernel/mod.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -19,6 +19,31 @@ export async function seedNames(
     const { seeds } = await client.status(signal);
     return seeds.map(({ name }) => name);
   });
+}
+
+/** Of the nodes that the daemon knows, its own included. */
+export async function peerNames(
+  invocation: Invocation,
+): Promise<readonly string[]> {
+  return await askSoon(invocation, async (client, signal) => {
+    const { nodes } = await client.status(signal);
+    return nodes.map(plainName);
+  });
+}
+
+/** What "pln inspect" can show. */
+export async function targetNames(
+  invocation: Invocation,
+): Promise<readonly string[]> {
+  return await askSoon(invocation, async (client, signal) => {
+    const { seeds, nodes } = await client.status(signal);
+    return [...seeds.map(({ name }) => name), ...nodes.map(plainName)];
+  });
+}
+
+/** Nodes name themselves; by the start of its id each can be meant. */
+function plainName({ name, peer }: PeerStatus): string {
+  return name !== undefined && plain.test(name) ? name : peer.slice(0, 12);
 }
 
 /** The names are the module's: those that a shell would act on are left out. */

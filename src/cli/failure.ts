@@ -23,11 +23,20 @@ const exitCodes = {
 
 export const exitOk = 0;
 
+/** Of a command that could not do what it was asked for, and said why. */
+export const exitPermission = exitCodes.permission;
+
 /** As a shell shows a process that SIGINT ended. */
 export const exitInterrupted = 130;
 
 /** The reader of our output has seen enough: `pln logs | head`. */
 export class OutputClosedError extends ClosedError {}
+
+/** The user ended the command while it waited. */
+export class InterruptedError extends PlnError {
+  readonly code = "PLN_INTERRUPTED";
+  readonly kind = "input";
+}
 
 /** A daemon that was started and ended before it was ready. */
 export class StartError extends PlnError {
@@ -50,7 +59,7 @@ export class StartError extends PlnError {
 export function exitCodeOf(cause: unknown): number {
   if (cause instanceof StartError) return cause.exitCode;
   const { code, outcome } = asPlnError(cause);
-  // Ctrl-C at a question.
+  // Ctrl-C, at a question too.
   return code === "PLN_INTERRUPTED" ? exitInterrupted : exitCodes[outcome];
 }
 

@@ -6,8 +6,14 @@ import { pairsText } from "./render.ts";
 import type { ArgumentSpec, FlagSpec, VerbSpec } from "./verb_spec.ts";
 import { globalFlags, type Verb, verbs } from "./verbs.ts";
 
-/** Every command in a line; or those whose name starts with `prefix`. */
-export function overview(prefix: string): string {
+/** Whether commands of two words begin with this one: "root". */
+export function isGroup(name: string): boolean {
+  return Object.keys(verbs).some((verb) => verb.startsWith(`${name} `));
+}
+
+/** Every command in a line; or those of a group. */
+export function overview(group: string): string {
+  const prefix = group === "" ? "" : `${group} `;
   const shown = Object.entries<VerbSpec>(verbs)
     .filter(([name, { isHidden }]) =>
       isHidden !== true && name.startsWith(prefix)
@@ -23,13 +29,17 @@ export function commandHelp(verb: Verb): string {
   const args = spec.args.map((one) => argumentUsage(one, spec));
   const usage = ["pln", verb, ...args, "[flags]"].join(" ");
   const more = spec.more === undefined ? "" : `${spec.more}\n`;
+  const beside = Object.entries<VerbSpec>(verbs)
+    .filter(([name]) => name.startsWith(`${verb} `))
+    .map(([name, { brief }]) => [`  pln ${name}`, brief] as const);
   const details = [
     ...spec.args.map(({ name, brief }) => [`  ${name}`, brief] as const),
     ...Object.entries<FlagSpec>({ ...spec.flags, ...globalFlags })
       .map(([name, flag]) => [flagUsage(name, flag), flag.brief] as const),
   ];
   return `${spec.brief}\n${more}\nUsage:   ${usage}\n` +
-    `Example: ${spec.example}\n\n${pairsText(details)}`;
+    `Example: ${spec.example}\n\n${pairsText(details)}` +
+    (beside.length === 0 ? "" : `\nSee also:\n${pairsText(beside)}`);
 }
 
 function argumentUsage(

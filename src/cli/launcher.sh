@@ -89,36 +89,59 @@ fill_cache() {
 # Reads --dir, -d and the first plain argument out of the command line.
 read_arguments() {
   given_dir='' file='' passphrase_file='' expects=''
+  root_key='' root_certificate='' second_word=''
   is_detached=false includes_keys=false
   shift # the verb
   for argument in "$@"; do
     case $expects in
       --dir) given_dir=$argument ;;
       --passphrase-file) passphrase_file=$argument ;;
+      --root-key) root_key=$argument ;;
+      --root-certificate) root_certificate=$argument ;;
     esac
     if [ -n "$expects" ] && [ "$expects" != -- ]; then
       expects=''
       continue
     fi
     if [ "$expects" = -- ]; then
-      [ -n "$file" ] || file=$argument
+      take_plain "$argument"
       continue
     fi
     case $argument in
       --) expects=-- ;;
       --dir=*) given_dir=${argument#--dir=} ;;
       --passphrase-file=*) passphrase_file=${argument#--passphrase-file=} ;;
-      --dir | --passphrase-file) expects=$argument ;;
+      --root-key=*) root_key=${argument#--root-key=} ;;
+      --root-certificate=*) root_certificate=${argument#--root-certificate=} ;;
+      --dir | --passphrase-file | --root-key | --root-certificate)
+        expects=$argument
+        ;;
       --config | --timeout | --cpu | --memory | --isolation | --allow-host)
         expects=$argument
         ;;
+      --prop | --expire-after | --ttl | --uses | --reason | --count | -c)
+        expects=$argument
+        ;;
+      --on | --retries | --name | --port | --ips | --http | --static-http)
+        expects=$argument
+        ;;
+      --log-level) expects=$argument ;;
       # pln refuses a value of a switch: it needs no daemon's rights for that.
       -d | --detach | -d=* | --detach=*) is_detached=true ;;
       --include-keys) includes_keys=true ;;
       -*) ;;
-      *) [ -n "$file" ] || file=$argument ;;
+      *) take_plain "$argument" ;;
     esac
   done
+}
+
+# "root sign request.txt": the first word after the verb belongs to it.
+take_plain() {
+  if [ "$verb" = root ] && [ -z "$second_word" ]; then
+    second_word=$1
+  elif [ -z "$file" ]; then
+    file=$1
+  fi
 }
 
 add_read() {
@@ -169,25 +192,33 @@ add_log() {
 # directory itself. So it gets the directory without what else lies in it.
 add_config() {
   add_directory "$dir"
-  for name in keys certs journal store cache peers.json lock; do
+  for name in keys certs journal replicas store cache old peers.json \
+    peers.json.damaged lock; do
     deny "$name"
   done
 }
 
 # Purge looks for names and removes them: it reads no key, and changes neither
-# keys nor certificates unless told. By a certificate it knows a node's
-# directory. A name that is a link has to be looked at.
+# keys nor certificates unless told, those of clusters it left included. By a
+# certificate it knows a node's directory. A name that is a link has to be
+# looked at.
 purge_rights() {
   add_directory "$dir"
   if $includes_keys; then
-    for file in "$dir"/keys/* "$dir"/keys/.tmp-*; do
-      [ -f "$file" ] && [ ! -L "$file" ] || continue
-      deny_by deny_read "keys/${file##*/}"
-    done
+    deny_reading_keys
     return 0
   fi
   [ -L "$dir/keys" ] || deny keys
+  [ -L "$dir/old" ] || deny old
   [ -L "$dir/certs" ] || deny_by deny_write certs
+}
+
+# Keys may be moved and removed, but not opened.
+deny_reading_keys() {
+  for file in "$dir"/keys/* "$dir"/keys/.tmp-* "$dir"/old/*/keys/*; do
+    [ -f "$file" ] && [ ! -L "$file" ] || continue
+    deny_by deny_read "${file#"$dir/"}"
+  done
 }
 
 # Asking the daemon: fetch wants a host beside the socket, and to read and
@@ -205,15 +236,24 @@ choose_rights() {
   needs_directory=false
   case $1 in
     status | inspect | call | unseed | recover | __complete) add_socket ;;
+    invite | props | ping) add_socket ;;
+    grant | deny | allow)
+      add_socket
+      add_root_key
+      ;;
+    root) root_rights ;;
+    join) join_rights ;;
+    leave)
+      add_socket
+      add_directory "$dir"
+      deny_reading_keys
+      ;;
     seed)
       add_socket
       comma_hint='Use standard input: pln seed - name <path'
       case $file in '' | -) ;; *) add_read "$(absolute "$file")" ;; esac
       ;;
-    id)
-      add_socket
-      add_read "$dir/certs"
-      ;;
+    id) id_rights ;;
     logs) add_log ;;
     config)
       add_read "$dir/config.yaml"
@@ -239,13 +279,67 @@ choose_rights() {
   esac
 }
 
+# A decision of the root: its key, in the directory or elsewhere, and what goes
+# with it. Keys of the node itself are no business of it.
+add_root_key() {
+  for path in keys/root.pem certs/root.pem; do
+    add_read "$dir/$path"
+    [ "$(resolve_links "$dir")" = "$dir" ] ||
+      add_read "$(resolve_links "$dir")/$path"
+  done
+  for path in "$root_key" "$root_certificate" "$passphrase_file"; do
+    [ -z "$path" ] || add_read "$(absolute "$path")"
+  done
+}
+
+# Signing needs no daemon, and applying no key; both read one file, unless they
+# are given the line itself.
+root_rights() {
+  case $second_word in
+    sign) add_root_key ;;
+    apply) add_socket ;;
+    *) return 0 ;;
+  esac
+  comma_hint='Use standard input: pln root sign - <path'
+  case $file in
+    '' | - | pln-root-*:*) ;;
+    *) add_read "$(absolute "$file")" ;;
+  esac
+}
+
+# A directory without a node gets its key, so that an invite can name it. A root
+# key that is kept there is not touched.
+id_rights() {
+  add_socket
+  if [ -e "$dir/certs/member.pem" ]; then
+    add_read "$dir/certs"
+  else
+    needs_directory=true
+    add_directory "$dir"
+    deny keys/root.pem
+  fi
+}
+
 # Runs this launcher again and nothing else; it is never the daemon. It makes
 # the keys of a node that has none, and touches no others.
 starter_rights() {
+  add_starter
+  [ -e "$dir/certs/member.pem" ] || return 0
+  deny keys
+  deny old
+}
+
+# Dials from a port of its own, with the node's keys; those of another cluster
+# move aside.
+join_rights() {
+  add_starter
+  net=all
+}
+
+add_starter() {
   needs_directory=true
   add_socket
   add_directory "$dir"
-  [ ! -e "$dir/certs/member.pem" ] || deny keys
   run=$(grantable "$self")
   env=$common_env,$starter_env
 }
@@ -288,6 +382,7 @@ base=$(pwd)
 if [ "$base" = "$root" ] && [ -n "${INIT_CWD:-}" ]; then base=$INIT_CWD; fi
 
 common_env=HOME,PLN_DIR,PLN_SOCK,PLN_CONTEXT,PLN_NAME,PLN_HTTP,PLN_STATIC_HTTP
+common_env=$common_env,PLN_PORT,PLN_PUBLIC,PLN_IPS
 common_env=$common_env,PLN_LOG_LEVEL,PLN_LAUNCHER,PLN_DENO,NO_COLOR,INIT_CWD
 common_env=$common_env,TERM,COLUMNS,CI
 starter_env=PATH,TMPDIR,XDG_CACHE_HOME,DENO_DIR,DENO_TLS_CA_STORE

@@ -16,10 +16,16 @@ import { type Disk, DiskError, type Signer } from "../ports/mod.ts";
 const journalMagic = utf8("PLNJ");
 const journalName = /^\d{8}\.log$/;
 
+const journalFile = String.raw`\d{8}\.(?:log|damaged)`;
+const replicaFile = String.raw`[0-9a-f]{64}\.log`;
+const keyFile = String.raw`(?:root|authority|node|root\.old-\d+)\.pem`;
+const certificateFile = String.raw`(?:root|authority|member)\.pem`;
+const storedFile = String.raw`([0-9a-f]{2})/\1[0-9a-f]{62}`;
+
 const dataFiles = new RegExp(
   "^(?:" + [
-    String.raw`journal/\d{8}\.(?:log|damaged)`,
-    String.raw`store/([0-9a-f]{2})/\1[0-9a-f]{62}`,
+    `journal/${journalFile}`,
+    `store/${storedFile}`,
     String.raw`cache/modules/[0-9a-f]{64}`,
     String.raw`pln\.(?:log|err)(?:\.\d+)?`,
     String.raw`pln\.sock`,
@@ -28,15 +34,37 @@ const dataFiles = new RegExp(
 );
 const dataDirectories =
   /^(?:journal|store(?:\/[0-9a-f]{2})?|cache(?:\/modules)?|\.pln~)$/;
+/** Who it is, whom it knows, and what admins have said: who is denied. */
 const keptFiles = new RegExp(
   "^(?:" + [
-    String.raw`keys/(?:root|authority|node|root\.old-\d+)\.pem`,
-    String.raw`certs/(?:root|authority|member)\.pem`,
-    String.raw`peers\.json`,
+    `keys/${keyFile}`,
+    `certs/${certificateFile}`,
+    `replicas/${replicaFile}`,
+    String.raw`peers\.json(?:\.damaged)?`,
     String.raw`config\.yaml`,
   ].join("|") + ")$",
 );
-const keptDirectories = /^(?:keys|certs)$/;
+const keptDirectories = /^(?:keys|certs|replicas|old)$/;
+
+/** Of clusters that it left, where a name that was taken got a number. */
+const leftPlace = String.raw`old/[0-9a-f]{8}-\d+`;
+const leftFiles = new RegExp(
+  `^${leftPlace}/(?:` + [
+    "moved|moving",
+    String.raw`peers\.json(?:-\d+)?`,
+    String.raw`keys(?:-\d+)?/${keyFile}`,
+    String.raw`certs(?:-\d+)?/${certificateFile}`,
+    String.raw`journal(?:-\d+)?/${journalFile}`,
+    String.raw`replicas(?:-\d+)?/${replicaFile}`,
+    String.raw`store(?:-\d+)?/${storedFile}`,
+  ].join("|") + ")$",
+);
+const leftDirectories = new RegExp(
+  `^${leftPlace}(?:/(?:` + [
+    String.raw`(?:keys|certs|journal|replicas)(?:-\d+)?`,
+    String.raw`store(?:-\d+)?(?:/[0-9a-f]{2})?`,
+  ].join("|") + "))?$",
+);
 
 /** @throws {DiskError} The file system refused. */
 export async function isNodeDirectory(
@@ -48,7 +76,7 @@ export async function isNodeDirectory(
 async function hasMembership(
   needs: { readonly disk: Disk; readonly signer: Signer },
 ): Promise<boolean> {
-  const { readMembership } = await import("../node.ts");
+  const { readMembership } = await import("../node/mod.ts");
   try {
     await readMembership(needs);
     return true;
@@ -139,8 +167,8 @@ class Sweep {
   /** @returns Whether nothing of it is somebody else's. */
   async add(path: string, isDirectory: boolean): Promise<boolean> {
     const names = isDirectory
-      ? [dataDirectories, keptDirectories]
-      : [dataFiles, keptFiles];
+      ? [dataDirectories, keptDirectories, leftDirectories]
+      : [dataFiles, keptFiles, leftFiles];
     let isOurs = names.some((form) => form.test(path));
     if (!isOurs) {
       this.others++;

@@ -2,19 +2,24 @@
 // within its range comes out, or an error that names the flag and the range.
 // Nothing is rounded, cut or guessed.
 
-import { InputError, limits, parseDurationMs } from "../kernel/mod.ts";
+import {
+  formatDurationMs,
+  InputError,
+  limits,
+  parseDurationMs,
+} from "../kernel/mod.ts";
 
-/** @throws {InputError} Not a whole number of 0 to `max`. */
+/** @throws {InputError} Not a whole number of `min`, or 0, to `max`. */
 export function parseCount(
   text: string,
   flag: string,
-  { max }: { readonly max: number },
+  { min = 0, max }: { readonly min?: number; readonly max: number },
 ): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-  if (value !== undefined && value <= max) return value;
+  if (value !== undefined && value >= min && value <= max) return value;
   const shown = JSON.stringify(text.slice(0, 40));
   throw new InputError(
-    `${flag} takes a whole number from 0 to ${max}, not ${shown}`,
+    `${flag} takes a whole number from ${min} to ${max}, not ${shown}`,
     { hint: `Such as ${flag} ${Math.min(3, max)}` },
   );
 }
@@ -29,6 +34,19 @@ export function parseCallMs(
   if (durationMs >= 1 && durationMs <= max) return durationMs;
   throw new InputError(`${flag} takes 1ms to ${max / 3_600_000}h`, {
     hint: `Such as ${flag} 30s`,
+  });
+}
+
+/** Milliseconds of a life. @throws {InputError} No duration, or over. */
+export function parseLifeMs(
+  text: string,
+  flag: string,
+  { maxMs }: { readonly maxMs: number },
+): number {
+  const durationMs = parseMs(text, flag);
+  if (durationMs >= 1_000 && durationMs <= maxMs) return durationMs;
+  throw new InputError(`${flag} takes 1s to ${formatDurationMs(maxMs)}`, {
+    hint: `Such as ${flag} 5m`,
   });
 }
 

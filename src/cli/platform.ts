@@ -7,11 +7,12 @@ import type {
   Clock,
   Disk,
   LogLevel,
+  Network,
   Random,
   Signer,
   Web,
 } from "../ports/mod.ts";
-import type { DaemonNeeds } from "../daemon.ts";
+import type { DaemonNeeds } from "../daemon/mod.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `directory` is absolute; all that the daemon keeps lies in it. */
@@ -39,6 +40,8 @@ export interface Platform {
   openClock(): Promise<Clock>;
   /** `root` is absolute and need not exist: opening touches no file. */
   openDisk(root: string): Promise<Disk>;
+  /** One endpoint a process: a closed one keeps its port busy. */
+  openNetwork(): Promise<Network>;
   /** Cryptographic, for keys. */
   openRandom(): Promise<Random>;
   /** Keys of one signer work with every other of this process. */

@@ -55,10 +55,20 @@ export const seedVerbs = {
     ],
   },
   "inspect": {
-    brief: "Show all about one seed: limits, calls, errors, memory",
+    brief: "Show all about one seed or one node",
+    more:
+      "Of a seed: limits, calls, errors, memory. Of a node: its chain of\n" +
+      "certificates, its properties, and who granted or denied it what.",
     example: "pln inspect hello",
-    flags: {},
-    args: [{ name: "name", brief: "A seed's name", completes: "seeds" }],
+    flags: {
+      "node": { type: "switch", brief: "It is a node" },
+      "seed": { type: "switch", brief: "It is a seed" },
+    },
+    args: [{
+      name: "target",
+      brief: "A seed's name; a node's name, or the start of its id",
+      completes: "targets",
+    }],
   },
   "unseed": {
     brief: "Take a seed back; its calls under way are cancelled",
@@ -74,6 +84,12 @@ export const seedVerbs = {
         type: "text",
         brief: "Give up after this long (default: the seed's)",
         value: "duration",
+      },
+      "on": {
+        type: "text",
+        brief: "The node that runs it: a name, or the start of its id",
+        value: "peer",
+        completes: "peers",
       },
       "retries": {
         type: "text",

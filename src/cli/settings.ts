@@ -9,17 +9,38 @@ import {
   readConfigText,
   type SettingKey,
   settingKeys,
-} from "../config.ts";
+} from "../config/mod.ts";
 import type { Reloaded } from "../control/mod.ts";
 import type { Invocation } from "./invocation.ts";
 
+/** As texts, as the file and the environment have them. */
 export type SettingFlags = Readonly<
   Partial<Record<SettingKey, string | undefined>>
 >;
 
+/** As they are typed: a switch is there or not. */
+type TypedFlags = Readonly<
+  Partial<Record<SettingKey, string | boolean | undefined>>
+>;
+
 /** The flags that are settings, among others. */
-export function settingFlags(flags: SettingFlags): SettingFlags {
-  return Object.fromEntries(settingKeys.map((key) => [key, flags[key]]));
+export function settingFlags(flags: TypedFlags): SettingFlags {
+  return Object.fromEntries(
+    settingKeys.map((key) => {
+      const typed = flags[key];
+      if (typed === false) return [key, undefined];
+      return [key, typed === true ? "true" : typed];
+    }),
+  );
+}
+
+/** The words that say the same on another command line. */
+export function settingWords(flags: SettingFlags): readonly string[] {
+  return settingKeys.flatMap((key) => {
+    const value = flags[key];
+    if (value === undefined) return [];
+    return key === "public" ? [`--${key}`] : [`--${key}`, value];
+  });
 }
 
 /** @throws {InputError | DiskError} A setting, or its file, is unusable. */

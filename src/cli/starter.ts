@@ -16,7 +16,7 @@ import { alreadyRuns } from "./directory.ts";
 import { StartError } from "./failure.ts";
 import type { Invocation } from "./invocation.ts";
 import { printable } from "./render.ts";
-import type { SettingFlags } from "./settings.ts";
+import { type SettingFlags, settingWords } from "./settings.ts";
 import type { Launch, Launched } from "./terminal.ts";
 
 const readyMsMax = 30_000;
@@ -30,7 +30,8 @@ const passedOn = [
   ...["HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME", "DENO_DIR", "NO_COLOR"],
   ...["DENO_TLS_CA_STORE", "LD_LIBRARY_PATH", "INIT_CWD"],
   ...["PLN_DENO", "PLN_DIR", "PLN_SOCK"],
-  ...["PLN_NAME", "PLN_HTTP", "PLN_STATIC_HTTP", "PLN_LOG_LEVEL"],
+  ...["PLN_NAME", "PLN_PORT", "PLN_PUBLIC", "PLN_IPS"],
+  ...["PLN_HTTP", "PLN_STATIC_HTTP", "PLN_LOG_LEVEL"],
 ] as const;
 
 /**
@@ -103,9 +104,6 @@ function launchOf(
   },
 ): Launch {
   const { directory } = invocation;
-  const settings = Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, value]
-  );
   const command = invocation.variable("PLN_LAUNCHER") ??
     invocation.platform.executable;
   if (command === undefined) {
@@ -119,7 +117,10 @@ function launchOf(
   });
   return {
     command,
-    args: ["up", "--quiet", "--json", "--dir", directory, ...settings],
+    args: [
+      ...["up", "--quiet", "--json", "--dir", directory],
+      ...settingWords(flags),
+    ],
     env: Object.fromEntries(pairs),
     logPath: `${directory}/${errorFile}`,
   };

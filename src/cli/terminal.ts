@@ -21,10 +21,13 @@ export interface Input {
   readonly isTerminal: boolean;
   /** All of it. @throws {LimitError} Over `bytesMax`. */
   read(bytesMax: number): Promise<Bytes>;
-  /** Undefined at the end of the input. `secret` shows nothing. */
+  /**
+   * Undefined at the end of the input. `secret` shows nothing; `bytesMax` is
+   * 1024 by default, and a line that is shown never has more than 4095.
+   */
   readLine(
     prompt: string,
-    options?: { readonly secret?: boolean },
+    options?: { readonly secret?: boolean; readonly bytesMax?: number },
   ): Promise<string | undefined>;
 }
 

@@ -11,6 +11,8 @@ export type FlagSpec = {
   readonly alias?: string;
   /** The only values, for completion and "did you mean". */
   readonly choices?: readonly string[];
+  /** What completion proposes where any value is taken. */
+  readonly completes?: "peers";
 };
 
 export type ArgumentSpec = {
@@ -18,7 +20,13 @@ export type ArgumentSpec = {
   readonly brief: string;
   readonly isOptional?: boolean;
   /** What completion proposes; nothing means files. */
-  readonly completes?: "seeds" | "functions" | "verbs" | readonly string[];
+  readonly completes?:
+    | "seeds"
+    | "functions"
+    | "peers"
+    | "targets"
+    | "verbs"
+    | readonly string[];
 };
 
 export type VerbSpec = {

@@ -3,7 +3,9 @@
 // and the commands take their types from it. It loads nothing: a verb's code
 // lies in commands/ and is imported when it runs.
 
+import { memberVerbs } from "./member_verbs.ts";
 import { seedVerbs } from "./seed_verbs.ts";
+import { settingFlags } from "./setting_flags.ts";
 import type { FlagSpec, VerbSpec } from "./verb_spec.ts";
 
 /** Flags that every verb takes. */
@@ -16,23 +18,10 @@ export const globalFlags = {
   json: { type: "switch", brief: "Answer, and fail, in JSON" },
 } as const satisfies Record<string, FlagSpec>;
 
-const settingFlags = {
-  "name": { type: "text", brief: "This node's name", value: "name" },
-  "http": { type: "text", brief: "Port of metrics, or off", value: "port" },
-  "static-http": {
-    type: "text",
-    brief: "Port of static sites, or off",
-    value: "port",
-  },
-  "log-level": {
-    type: "text",
-    brief: "What the log keeps: debug, info, warn or error",
-    value: "level",
-    choices: ["debug", "info", "warn", "error"],
-  },
-} as const satisfies Record<string, FlagSpec>;
-
-const settingKeys = ["name", "http", "static-http", "log-level"] as const;
+const settingKeys = [
+  ...["name", "port", "public", "ips"],
+  ...["http", "static-http", "log-level"],
+] as const;
 
 export const verbs = {
   "init": {
@@ -85,8 +74,8 @@ export const verbs = {
     args: [],
   },
   "status": {
-    brief: "Show this node and its seeds",
-    example: "pln status seeds --wide",
+    brief: "Show this node, the others, and its seeds",
+    example: "pln status nodes --wide",
     flags: {
       "wide": { type: "switch", brief: "Show whole ids and more columns" },
     },
@@ -98,6 +87,7 @@ export const verbs = {
     }],
   },
   ...seedVerbs,
+  ...memberVerbs,
   "logs": {
     brief: "Show the node's log, also while it is down",
     example: "pln logs -f -n 20",
@@ -160,11 +150,13 @@ export const verbs = {
   },
   "purge": {
     brief: "Remove the node's data; its identity and settings stay",
+    more: "So do the addresses of peers, what admins have decided, and what\n" +
+      "this node was in clusters that it left (old/).",
     example: "pln purge --yes",
     flags: {
       "include-keys": {
         type: "switch",
-        brief: "Remove identity and settings too",
+        brief: "Remove all of that too",
       },
       "yes": { type: "switch", brief: "Do not ask", alias: "y" },
     },

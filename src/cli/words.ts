@@ -7,7 +7,7 @@ import { globalFlags, isVerb, verbs } from "./verbs.ts";
 
 /** The words that name the command: "config show" has two. */
 export function verbWords(words: readonly string[]): readonly string[] {
-  return words.slice(0, words[0] === "config" ? 2 : 1);
+  return words.slice(0, isVerb(words.slice(0, 2).join(" ")) ? 2 : 1);
 }
 
 /** What `flag`, "--name" or "-alias", is to the command of `words`. */

@@ -4,6 +4,7 @@
 
 import type { ErrorReport, Outcome, Shape } from "../kernel/mod.ts";
 import { shape as s } from "../kernel/mod.ts";
+import { type PeerStatus, peerStatusShape } from "./member_api.ts";
 
 /** The only Host a request may name: no browser page can send it. */
 export const controlHost = "pln";
@@ -148,8 +149,10 @@ export const seedPublishedShape: Shape<SeedPublished> = s.object({
   allowHosts: s.optional(s.array(text)),
 });
 
-/** Options of a call (query `timeoutMs`). */
+/** Options of a call (query `timeoutMs`, `on`). */
 export type CallOptions = {
+  /** The node that runs it, as typed; default: this one. */
+  readonly on?: string | undefined;
   readonly timeoutMs?: number | undefined;
 };
 
@@ -267,11 +270,28 @@ export type NodeStatus = {
   readonly residentBytes: number;
 };
 
-/** What `pln status --json` prints; `listeners` are ports by setting. */
+/** Who is linked to this node, and who was not let in. */
+export type MeshStatus = {
+  readonly links: number;
+  /** Sessions that have not yet shown who they are. */
+  readonly unauthenticated: number;
+  /** Since the daemon's start, by reason: "denied", "expired", ... */
+  readonly refusals: Readonly<Record<string, number>>;
+};
+
+const noMesh = { links: 0, unauthenticated: 0, refusals: {} };
+
+/**
+ * What `pln status --json` prints; `listeners` are ports by what they serve:
+ * "mesh" (UDP), and the settings "http" and "static-http".
+ */
 export type StatusReport = {
   readonly version: 1;
   readonly node: NodeStatus;
   readonly alarms: readonly Alarm[];
+  /** Every node this one knows of, itself first. */
+  readonly nodes: readonly PeerStatus[];
+  readonly mesh: MeshStatus;
   readonly seeds: readonly SeedStatus[];
   readonly state: {
     readonly generation: number;
@@ -301,6 +321,16 @@ export const statusShape: Shape<StatusReport> = s.object({
     residentBytes: s.number(),
   }),
   alarms: s.array(s.object({ message: text, hint: s.optional(text) })),
+  // Daemons before 0.2 know no others.
+  nodes: s.optional(s.array(peerStatusShape as never), []),
+  mesh: s.optional(
+    s.object({
+      links: s.number(),
+      unauthenticated: s.number(),
+      refusals: s.record(text, s.number()),
+    }),
+    noMesh,
+  ),
   seeds: s.array(seedStatusShape),
   state: s.object({
     generation: s.number(),

@@ -31,11 +31,9 @@ import {
   versionHeader,
 } from "./api.ts";
 import { readBytes } from "./body.ts";
+import { MemberClient, type Route } from "./member_client.ts";
 
 const anything: Shape<unknown> = shape.unknown();
-
-/** Method, path, and the names that follow it. */
-type Route = readonly [method: string, path: string, ...names: string[]];
 
 type RequestParts = {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
@@ -53,10 +51,16 @@ export class ControlClient {
   readonly #socketPath: string;
   #daemonVersion: string | undefined;
 
+  /** What the CLI asks about members of the cluster. */
+  readonly members: MemberClient;
+
   /** Connects only when something is asked. */
   constructor(web: Pick<Web, "request">, socketPath: string) {
     this.#web = web;
     this.#socketPath = socketPath;
+    this.members = new MemberClient((route, form, parts) =>
+      this.#json(route, form, parts)
+    );
   }
 
   /** Of the last answer; undefined before the first. */
@@ -213,10 +217,9 @@ function pathPart(name: string): string {
   if (name !== "." && name !== ".." && name.isWellFormed()) {
     return encodeURIComponent(name);
   }
-  throw new InputError(
-    `${JSON.stringify(name.slice(0, 40))} names no seed and no function`,
-    { hint: 'See "pln status seeds"' },
-  );
+  throw new InputError(`${JSON.stringify(name.slice(0, 40))} is no name`, {
+    hint: 'See "pln status"',
+  });
 }
 
 /** Undefined when `text` is no JSON. */

@@ -31,11 +31,6 @@ export function renderMetrics(report: StatusReport): string {
       [{ seed: name, quantile: "0.99" }, p99Ms / 1000],
     ]
   );
-  const gauge = (name: string, samples: readonly Sample[]) =>
-    metric({ name, type: "gauge", samples });
-  const counter = (name: string, samples: readonly Sample[]) =>
-    metric({ name, type: "counter", samples });
-  const one = (value: number): Sample[] => [[{}, value]];
   return [
     gauge("pln_info", [[{
       version: node.version,
@@ -49,6 +44,7 @@ export function renderMetrics(report: StatusReport): string {
       one(node.certificateNotAfterMs / 1000),
     ),
     gauge("pln_alarms", one(report.alarms.length)),
+    ...meshMetrics(report),
     gauge("pln_state_entries", one(state.entries)),
     gauge("pln_state_journal_bytes", one(state.journalBytes)),
     gauge("pln_seed_threads", one(threads.running)),
@@ -59,6 +55,32 @@ export function renderMetrics(report: StatusReport): string {
     gauge("pln_seed_calls_running", perSeed((seed) => seed.running)),
     gauge("pln_seed_call_seconds", quantiles),
   ].join("");
+}
+
+/** States and refusals are closed sets: nobody outside can make one up. */
+function meshMetrics({ nodes, mesh }: StatusReport): readonly string[] {
+  const states = [...Map.groupBy(nodes, ({ state }) => state)]
+    .map(([state, rows]): Sample => [{ state }, rows.length]);
+  const refusals = Object.entries(mesh.refusals)
+    .map(([reason, count]): Sample => [{ reason }, count]);
+  return [
+    gauge("pln_nodes", states),
+    gauge("pln_links", one(mesh.links)),
+    gauge("pln_sessions_unauthenticated", one(mesh.unauthenticated)),
+    counter("pln_refusals_total", refusals),
+  ];
+}
+
+function one(value: number): readonly Sample[] {
+  return [[{}, value]];
+}
+
+function gauge(name: string, samples: readonly Sample[]): string {
+  return metric({ name, type: "gauge", samples });
+}
+
+function counter(name: string, samples: readonly Sample[]): string {
+  return metric({ name, type: "counter", samples });
 }
 
 /** One metric; none without samples. */

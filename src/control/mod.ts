@@ -9,6 +9,8 @@ export {
   Listeners,
   type ListenersNeeds,
 } from "./listeners.ts";
+export * from "./member_api.ts";
+export { type Ask, MemberClient, type Route } from "./member_client.ts";
 export { metricsContentType, renderMetrics } from "./metrics.ts";
 export { type Absence, isAbsence } from "./refusals.ts";
 export * from "./seed_reports.ts";

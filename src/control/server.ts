@@ -13,6 +13,7 @@ import {
   parseJson,
   reportError,
   shape,
+  utf8TextLossy,
 } from "../kernel/mod.ts";
 import type { Log } from "../ports/mod.ts";
 import {
@@ -30,6 +31,8 @@ import {
 } from "./api.ts";
 import { BodyBudget, readBytes } from "./body.ts";
 import { CallPlaces } from "./call_places.ts";
+import type { MemberHandlers } from "./member_api.ts";
+import { routeMembers } from "./member_routes.ts";
 import { type Absence, AbsentError, StoppedError } from "./refusals.ts";
 
 /** What the API needs from the daemon; each may throw PlnErrors. */
@@ -38,6 +41,8 @@ export interface ControlHandlers {
   readonly version: string;
   /** Named while the daemon stops. */
   readonly processId: number;
+  /** What it does about members of the cluster. */
+  readonly members: MemberHandlers;
   /** Synchronous: it delays every call under way. */
   status(): StatusReport;
   /** Resolves when the seed is durable. @throws {SeedError} Unfit to run. */
@@ -171,11 +176,31 @@ export class ControlServer {
         this.#handlers.shutdown();
         return {};
       default:
-        throw new NotFoundError(
-          `The daemon has no ${request.method} ${url.pathname.slice(0, 80)}`,
-          { hint: 'The versions of "pln" and its daemon may differ' },
-        );
+        return await this.#routeMembers(request, url, rest);
     }
+  }
+
+  async #routeMembers(
+    request: Request,
+    url: URL,
+    names: readonly string[],
+  ): Promise<object> {
+    const answer = await routeMembers(this.#handlers.members, request, {
+      names,
+      readJson: (what) => this.#readJson(request, what),
+    });
+    if (answer !== undefined) return answer;
+    throw new NotFoundError(
+      `The daemon has no ${request.method} ${url.pathname.slice(0, 80)}`,
+      { hint: 'The versions of "pln" and its daemon may differ' },
+    );
+  }
+
+  async #readJson(request: Request, what: string): Promise<unknown> {
+    const bytesMax = limits.controlRequestBytesMax;
+    using _room = this.#bodies.take(request, { bytesMax });
+    const bytes = await readBytes(request, { bytesMax, what });
+    return parseJson(utf8TextLossy(bytes), what);
   }
 
   async #publish(
@@ -214,6 +239,7 @@ export class ControlServer {
     const target = { seed, function: fn };
     return await this.#untilStopped(this.#handlers.call(target, input, {
       timeoutMs: integerOf(url, "timeoutMs"),
+      on: url.searchParams.get("on") ?? undefined,
       signal: request.signal,
     }));
   }

@@ -10,7 +10,7 @@ import {
   type OutboundResponse,
   type Ports,
 } from "../ports/mod.ts";
-import { type Address, parseAddress } from "./address.ts";
+import { type Address, parseAddress } from "../kernel/mod.ts";
 import { BodyBudget, type BodyShare } from "./body_budget.ts";
 import { EgressFailure, EgressRefusal } from "./egress_error.ts";
 import { type EgressGrant, HostGrant, type Target, targetOf } from "./grant.ts";

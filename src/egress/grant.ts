@@ -4,7 +4,7 @@
 // "localhost". What cannot be read as a grant grants nothing.
 
 import { InputError, isHostName } from "../kernel/mod.ts";
-import { type Address, hostOf, parseAddress } from "./address.ts";
+import { type Address, hostOf, parseAddress } from "../kernel/mod.ts";
 import { EgressRefusal } from "./egress_error.ts";
 import { type HostPattern, parseHostPattern } from "./host_pattern.ts";
 import { parseNetworks, type Prefix, rangeOf } from "./ranges.ts";

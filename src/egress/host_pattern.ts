@@ -4,7 +4,7 @@
 // what can be read in two ways is refused.
 
 import { InputError, isHostName, limits } from "../kernel/mod.ts";
-import { type Address, hostOf, parseAddress } from "./address.ts";
+import { type Address, hostOf, parseAddress } from "../kernel/mod.ts";
 import { rangeOf } from "./ranges.ts";
 
 /** `text` is the pattern's one spelling; parsing it gives the pattern again. */

@@ -5,6 +5,5 @@
 export { Egress, type EgressNeeds } from "./egress.ts";
 export { EgressFailure, EgressRefusal } from "./egress_error.ts";
 export type { EgressGrant } from "./grant.ts";
-export type { Address } from "./address.ts";
 export { type HostPattern, parseHostPattern } from "./host_pattern.ts";
 export type { TimeLimits } from "./time_limit.ts";

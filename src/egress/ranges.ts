@@ -3,7 +3,7 @@
 // its updates) as of 2026, and the metadata services of clouds, which hand out
 // credentials to whoever can reach them. What is in doubt is not public.
 
-import { type Address, addressOf, parseAddress } from "./address.ts";
+import { type Address, addressOf, parseAddress } from "../kernel/mod.ts";
 
 /** Why an address is not public. */
 export type AddressRange = {

@@ -11,9 +11,10 @@ import {
   limits,
 } from "../kernel/mod.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
+import { knownAuthority } from "./known_authorities.ts";
 import { encodePem, pemBlocks } from "./pem.ts";
 
-export const certificateLabel = "CERTIFICATE";
+const certificateLabel = "CERTIFICATE";
 
 /** What a node shows to prove who it is; see `verifyCredential`. */
 export type Credential = {
@@ -40,11 +41,15 @@ function fromCertificates(parts: readonly Uint8Array[]): Credential {
   }
   return {
     member: parseCertificate(member),
-    authority: parseCertificate(authority),
+    authority: authorityOf(authority),
     ...(ownAuthority === undefined
       ? {}
-      : { ownAuthority: parseCertificate(ownAuthority) }),
+      : { ownAuthority: authorityOf(ownAuthority) }),
   };
+}
+
+function authorityOf(der: Uint8Array): Certificate {
+  return knownAuthority(der) ?? parseCertificate(der);
 }
 
 /** The wire form. */
@@ -81,8 +86,8 @@ export function parseCredentialPem(text: string): Credential {
 }
 
 /** One certificate as a PEM block. */
-export function certificatePem(certificate: Certificate): string {
-  return encodePem(certificateLabel, certificate.der);
+export function certificatePem({ der }: Pick<Certificate, "der">): string {
+  return encodePem(certificateLabel, der);
 }
 
 /**

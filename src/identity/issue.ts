@@ -25,6 +25,7 @@ import {
   parseCertificate,
   versionThree,
 } from "./certificate.ts";
+import { clockFault, clockToleranceMs, isoTime } from "./clock_fault.ts";
 import { encodeDer, encodeTime, tags } from "./der.ts";
 import { type Claims, encodeClaims, type MemberClaims } from "./extension.ts";
 import type { ClusterRoot } from "./verify.ts";
@@ -79,6 +80,22 @@ export function signCertificate(
   template: CertificateTemplate,
   options: { readonly key: PrivateKey },
 ): Certificate {
+  const der = encodeCertificate(needs, template, {
+    sign: (signedPart) => needs.signer.sign(options.key, signedPart),
+  });
+  return parseCertificate(der);
+}
+
+/**
+ * The DER of a certificate under whatever 64 bytes `sign` returns.
+ *
+ * @throws {LimitError} Times that no certificate holds.
+ */
+export function encodeCertificate(
+  needs: Pick<Ports, "random">,
+  template: CertificateTemplate,
+  options: { readonly sign: (signedPart: Bytes) => Uint8Array },
+): Bytes {
   const signedPart = encodeDer(
     tags.sequence,
     encodeDer(tags.version, encodeDer(tags.integer, versionThree)),
@@ -94,13 +111,12 @@ export function signCertificate(
     encodeDer(tags.sequence, ed25519Algorithm, bitString(template.publicKey)),
     encodeDer(tags.extensions, encodeExtensions(template)),
   );
-  const signature = needs.signer.sign(options.key, signedPart);
-  return parseCertificate(encodeDer(
+  return encodeDer(
     tags.sequence,
     signedPart,
     ed25519Algorithm,
-    bitString(signature),
-  ));
+    bitString(options.sign(signedPart)),
+  );
 }
 
 /** Always positive and always 16 octets: 126 random bits. */
@@ -251,11 +267,21 @@ function validity(
   { lifeMs }: { readonly lifeMs: number },
 ) {
   const nowMs = needs.clock.wallMs();
+  const hint = clockFault(nowMs) ??
+    "Compare that with this machine's clock: date";
   if (nowMs >= issuer.notAfterMs) {
-    const expiry = new Date(issuer.notAfterMs).toISOString();
+    const expiry = isoTime(issuer.notAfterMs);
     throw new DeniedError(`The issuer's certificate expired at ${expiry}`, {
-      hint: "Compare that with this machine's clock: date",
+      hint,
     });
+  }
+  // Whoever has a right clock would refuse what is issued now.
+  if (nowMs < issuer.notBeforeMs - clockToleranceMs) {
+    const start = isoTime(issuer.notBeforeMs);
+    throw new DeniedError(
+      `The issuer's certificate is valid only from ${start}`,
+      { hint },
+    );
   }
   return {
     notBeforeMs: nowMs - lifetimes.backdateMs,

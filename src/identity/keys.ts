@@ -24,6 +24,9 @@ const sealedLabel = "POLLEN SEALED PRIVATE KEY";
 const keyFileMode = 0o600;
 const sealRandomBytes = 28;
 
+/** The key is there, but opens with its passphrase only. */
+export class SealedKeyError extends DeniedError {}
+
 /** A passphrase; UTF-8, 1 to 1024 bytes. */
 export type PassphraseOptions = { readonly passphrase?: Uint8Array };
 
@@ -38,11 +41,16 @@ export async function writeKeyFile(
   path: string,
   options: PassphraseOptions & { readonly key: PrivateKey },
 ): Promise<void> {
-  const der = options.key.exportPkcs8();
-  const pem = options.passphrase === undefined
-    ? encodePem(plainLabel, der)
-    : encodePem(sealedLabel, await seal(needs, der, options.passphrase));
+  const { key, passphrase } = options;
+  const pem = passphrase === undefined
+    ? privateKeyPem(key)
+    : encodePem(sealedLabel, await seal(needs, key.exportPkcs8(), passphrase));
   await needs.disk.writeAtomic(path, utf8(pem), { mode: keyFileMode });
+}
+
+/** A key as plain text: a secret, for TLS and for files of mode 0600. */
+export function privateKeyPem(key: PrivateKey): string {
+  return encodePem(plainLabel, key.exportPkcs8());
 }
 
 async function seal(
@@ -72,8 +80,8 @@ export function checkPassphrase(passphrase: Uint8Array): void {
 /**
  * Reads a key file.
  *
- * @throws {DeniedError} Other users can read it, it is sealed and no
- * passphrase was given, or the passphrase is wrong.
+ * @throws {SealedKeyError} It is sealed, and no passphrase was given.
+ * @throws {DeniedError} Other users can read it, or the passphrase is wrong.
  * @throws {CorruptError} Missing, no regular file, or not a key.
  * @throws {DiskError} The file system refused.
  */
@@ -127,9 +135,10 @@ async function unseal(
   const { disk, signer } = needs;
   const shown = shownPath(disk, path);
   if (options.passphrase === undefined) {
-    throw new DeniedError(`Key file "${shown}" is sealed under a passphrase`, {
-      hint: "Give it with --passphrase-file <file>",
-    });
+    throw new SealedKeyError(
+      `Key file "${shown}" is sealed under a passphrase`,
+      { hint: "Give it with --passphrase-file <file>" },
+    );
   }
   checkPassphrase(options.passphrase);
   const der = await signer.unseal(options.sealed, options.passphrase);

@@ -58,7 +58,15 @@ export type NodeIdentity = {
   /** Permanent facts: say nothing about what is valid now. */
   readonly facts: MemberFacts;
   readonly root: ClusterRoot;
+  /** What it certifies others with, when the root has made it an admin. */
   readonly authority: HeldAuthority | undefined;
+  /** The key of `authority`, or the one that a future one is for. */
+  readonly authorityKey: PrivateKey;
+};
+
+/** As the directory holds it: older ones may lack an authority key. */
+export type LoadedIdentity = Omit<NodeIdentity, "authorityKey"> & {
+  readonly authorityKey: PrivateKey | undefined;
 };
 
 /** Whether the directory holds a whole identity. @throws {DiskError} */
@@ -78,7 +86,7 @@ export async function isInitialised(disk: Disk): Promise<boolean> {
  */
 export async function loadIdentity(
   needs: Pick<Ports, "disk" | "signer">,
-): Promise<NodeIdentity> {
+): Promise<LoadedIdentity> {
   const { disk } = needs;
   const { root, credential, facts } = await readMembership(needs);
   const key = await readKeyFile(needs, identityFiles.nodeKey);
@@ -89,7 +97,27 @@ export async function loadIdentity(
   const authority = credential.ownAuthority === undefined
     ? undefined
     : await loadAuthority(needs, { root, peer: facts.peer });
-  return identityOf({ key, credential, facts, root, authority });
+  const authorityKey = authority?.key ?? await loadAuthorityKey(needs);
+  return {
+    peer: facts.peer,
+    cluster: facts.cluster,
+    key,
+    credential,
+    credentialPem: credentialPem(credential),
+    facts,
+    root,
+    authority,
+    authorityKey,
+  };
+}
+
+/** Undefined when there is none. */
+async function loadAuthorityKey(
+  needs: Pick<Ports, "disk" | "signer">,
+): Promise<PrivateKey | undefined> {
+  const path = identityFiles.authorityKey;
+  if (await needs.disk.stat(path) === undefined) return undefined;
+  return await readKeyFile(needs, path);
 }
 
 /** What the certificates alone prove about a node. */
@@ -113,7 +141,7 @@ export async function readMembership(
   const { disk } = needs;
   if (!await isInitialised(disk)) {
     throw new NotFoundError(`There is no node in "${disk.label}"`, {
-      hint: 'Run "pln init" for a new cluster',
+      hint: 'Run "pln init" for a new cluster, or "pln join" with an invite',
     });
   }
   const root = await readCertificates(disk, identityFiles.rootCertificate, {
@@ -128,21 +156,6 @@ export async function readMembership(
       return { peer, cluster, credential, facts, root };
     },
   });
-}
-
-/** Puts checked parts together. */
-export function identityOf(
-  parts: Pick<
-    NodeIdentity,
-    "key" | "credential" | "facts" | "root" | "authority"
-  >,
-): NodeIdentity {
-  return {
-    ...parts,
-    peer: parts.facts.peer,
-    cluster: parts.facts.cluster,
-    credentialPem: credentialPem(parts.credential),
-  };
 }
 
 async function loadAuthority(

@@ -15,9 +15,11 @@ import {
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import { type Certificate, keyUsages } from "./certificate.ts";
+import { clockFault, clockToleranceMs, isoTime } from "./clock_fault.ts";
 import type { Credential } from "./credential.ts";
 import { CredentialError } from "./credential_error.ts";
 import type { MemberClaims, Properties, Tier } from "./extension.ts";
+import { noteAuthority } from "./known_authorities.ts";
 
 /** What verifying takes of the world. */
 export type VerifyNeeds = Pick<Ports, "signer">;
@@ -53,9 +55,6 @@ export type MemberFacts = {
 
 /** A verified authority: whose it is. */
 export type AuthorityFacts = { readonly admin: PeerId };
-
-/** How far two clocks may be apart before validity is refused. */
-export const clockToleranceMs = 3_600_000;
 
 /**
  * The root of a cluster. Its own file is where trust starts, so this proves
@@ -100,6 +99,7 @@ export function verifyAuthority(
       "The authority certificate is on its admin's identity key",
     );
   }
+  noteAuthority(certificate);
   checkTime(root.certificate, { what: "root", check });
   checkTime(certificate, { what, check });
   return { admin: claims.admin };
@@ -182,19 +182,29 @@ function apart(one: string, other: string): readonly [string, string] {
   return [one.slice(0, digits), other.slice(0, digits)];
 }
 
+/**
+ * The issuer under which a certificate's signature was found right: neither
+ * ever changes, and each change of rights judges all links anew.
+ */
+const proven = new WeakMap<Certificate, Certificate>();
+
 function checkSignature(
   needs: VerifyNeeds,
   certificate: Certificate,
   options: { readonly issuer: Certificate; readonly what: string },
 ): void {
   const { issuer, what } = options;
+  if (proven.get(certificate) === issuer) return;
   const isSigned = equalBytes(certificate.issuer, issuer.subject) &&
     needs.signer.verify(
       issuer.publicKey,
       certificate.signedPart,
       certificate.signature,
     );
-  if (isSigned) return;
+  if (isSigned) {
+    proven.set(certificate, issuer);
+    return;
+  }
   throw new CredentialError(
     "signature",
     `The ${what} certificate is not signed by its issuer`,
@@ -272,22 +282,23 @@ function checkTime(
 ): void {
   const { what, check } = options;
   if (check.type === "permanent") return;
-  const fault = timeFault(certificate, check.wallMs);
-  if (fault === "early") {
-    throw new CredentialError(
-      "time",
-      `The ${what} certificate is valid only from ` +
-        isoTime(certificate.notBeforeMs),
-      { hint: "Compare that with this machine's clock: date" },
-    );
-  }
-  if (fault === "late") {
-    throw new CredentialError(
-      "time",
-      `The ${what} certificate expired at ${isoTime(certificate.notAfterMs)}`,
-      { hint: "If this machine's clock is right (date), renew or rejoin" },
-    );
-  }
+  const { wallMs } = check;
+  const fault = timeFault(certificate, wallMs);
+  if (fault === undefined) return;
+  const { notBeforeMs, notAfterMs } = certificate;
+  const advice = fault === "early"
+    ? "compare that with the time: date"
+    : "if that is right, renew or rejoin";
+  throw new CredentialError(
+    "time",
+    fault === "early"
+      ? `The ${what} certificate is valid only from ${isoTime(notBeforeMs)}`
+      : `The ${what} certificate expired at ${isoTime(notAfterMs)}`,
+    {
+      hint: clockFault(wallMs) ??
+        `The clock of the node that checked says ${isoTime(wallMs)}: ${advice}`,
+    },
+  );
 }
 
 function checkDeadline(claims: MemberClaims, check: TimeCheck): void {
@@ -327,8 +338,12 @@ function isAdmin(
       `The member ${peer.slice(0, 8)} shows another admin's authority`,
     );
   }
-  return check.type === "permanent" ||
-    timeFault(ownAuthority, check.wallMs) === undefined;
+  return check.type === "permanent" || isValidAt(ownAuthority, check.wallMs);
+}
+
+/** Whether a certificate counts at `wallMs`, give or take the tolerance. */
+export function isValidAt(certificate: Certificate, wallMs: number): boolean {
+  return timeFault(certificate, wallMs) === undefined;
 }
 
 type TimeFault = "early" | "late";
@@ -341,8 +356,4 @@ function timeFault(
   // Written this way, a time that is no number is refused too.
   const isAlive = wallMs <= certificate.notAfterMs + clockToleranceMs;
   return isAlive ? undefined : "late";
-}
-
-function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

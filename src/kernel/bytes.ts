@@ -83,6 +83,23 @@ export function fromBase64(text: string): Bytes | undefined {
   }
 }
 
+/** Without padding; the alphabet with `-` and `_` (RFC 4648 section 5). */
+export function toBase64url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** The bytes of canonical, unpadded base64url, or undefined. */
+export function fromBase64url(text: string): Bytes | undefined {
+  try {
+    const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
+    // Spaces, padding and spare bits are skipped above: one text for one value.
+    return toBase64url(bytes) === text ? bytes : undefined;
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+}
+
 const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** Lower-case base32 without padding (RFC 4648 section 6, lower case). */

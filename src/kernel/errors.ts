@@ -71,6 +71,16 @@ export class NotFoundError extends PlnError {
   override readonly outcome = "not-found";
 }
 
+/** What somebody typed fits more than one thing. */
+export class AmbiguousError extends PlnError {
+  /** Retrying with more of the name or the id helps. */
+  readonly code = "PLN_AMBIGUOUS";
+  /** Whoever named it can name it more exactly. */
+  readonly kind = "input";
+  /** Exit code 5. */
+  override readonly outcome = "ambiguous";
+}
+
 /** The caller may not do this. */
 export class DeniedError extends PlnError {
   /** Retrying helps only after rights have changed. */

@@ -45,16 +45,21 @@ export function isDigest(text: string): text is Digest {
   return hex64.test(text);
 }
 
+/** Exactly 64 digits; upper case is refused, not repaired. */
+export function isPeerId(text: string): text is PeerId {
+  return hex64.test(text);
+}
+
 /**
  * The whole id only: prefixes are for people, and resolved before.
  *
  * @throws {InputError} Not 64 lower-case hex digits.
  */
 export function parsePeerId(text: string): PeerId {
-  if (!hex64.test(text)) {
+  if (!isPeerId(text)) {
     throw new InputError("A peer id has 64 lower-case hex digits");
   }
-  return text as PeerId;
+  return text;
 }
 
 /**

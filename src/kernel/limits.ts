@@ -24,7 +24,155 @@ export const limits = {
   certificateFileBytesMax: 64 * KiB,
   certificateBytesMax: 6 * KiB, // full properties and 2 KiB for the rest
   credentialBytesMax: 8 * KiB, // a member and two authorities; fits AUTH
+  authoritiesKnownMax: 64, // verified, so that they are not read again
   passphraseBytesMax: 1024,
+
+  // Errors that peers report
+  reportCharactersMax: 1024, // its message, and its hint
+
+  // Invites and joining
+  inviteTokenCharactersMax: 16 * KiB,
+  inviteBootstrapsMax: 8,
+  inviteAddressesMax: 8, // of one bootstrap peer
+  inviteTtlMsDefault: 300_000,
+  inviteTtlMsMax: 30 * 24 * 3_600_000,
+  inviteClockToleranceMs: 120_000, // between its issuer's clock and another's
+  inviteUsesMax: 1_000,
+  invitesOpenMax: 1_000, // of one admin
+  joinFrameBytesMax: 16 * KiB,
+  joinMsMax: 10_000,
+  joinsPerSecondMax: 16, // of one node, redeemed or forwarded
+  joinsUnderWayMax: 64,
+  joinsBurstMax: 64, // that come at once, before the rate counts
+  joinsPerSourcePerSecondMax: 4, // of one address, unless it is this machine
+  joinsPerSourceBurstMax: 16,
+  joinsPerMemberPerSecondMax: 8, // that one member passes on
+  joinsPerMemberBurstMax: 32,
+  joinsPerSourceUnderWayMax: 16, // of one address: a quarter of all
+  joinsPerMemberUnderWayMax: 32,
+  joinSourcesMax: 1_024, // addresses, and members, that are counted
+  joinRetriesMax: 4, // of one bootstrap peer that is busy
+  joinTotalMsMax: 90_000, // over all bootstrap peers
+  renewalAsksMax: 4, // admins with links, then known peers, in one attempt
+  enrollAnswerMsMax: 3_000, // of an admin that a join is passed on to
+  enrollGoodbyeMsMax: 2_000, // for the last message to arrive
+  enrollUnknownFramesMax: 8,
+  inviteAccessMsMax: 100 * 365 * 24 * 3_600_000, // of what an invite gives
+  rootRequestCharactersMax: 8_000,
+  rootStatementCharactersMax: 8_000, // a value of the state, with its quotes
+  rootReasonCharactersMax: 200,
+  adminsMax: 64,
+  rightsIgnoredMax: 100, // that are listed
+  rightsAnswersMax: 20_000, // remembered until a document changes
+  redemptionsPerJoinerMax: 16, // of one document that count for it
+
+  // Transport
+  authFrameBytesMax: 16 * KiB,
+  authMsMax: 5_000,
+  unauthenticatedSessionsMax: 32,
+  unauthenticatedSessionsPerIpMax: 4, // loopback exempt
+  unauthenticatedStreamsMax: 4,
+  unauthenticatedBytesMax: 64 * KiB,
+  pendingHandshakesMax: 512,
+  sessionStreamsMax: 256,
+  linksMax: 2_000,
+  rightsHeadsMax: 64,
+  replacesMax: 4,
+  controlFrameBytesMax: 64 * KiB,
+  frameBytesMax: 5 * MiB, // of any protocol
+  frameWritesMax: 16_384, // of one stream, waiting; their bytes are the writers'
+  handshakeSkipsMax: 4, // frames of kinds unknown here, before it is over
+  settleMsMax: 1_000,
+  pingPeriodMs: 2_000,
+  pingsMissedMax: 3,
+  pingsUnansweredMax: 10, // in a row: the peer's program is stuck
+  pingsUnderWayMax: 64, // of one link, asked for by callers
+  controlWriteMsMax: 10_000, // a peer that reads nothing is lost then
+  controlFramesPerSecondMax: 100, // of one peer: those above wait
+  cloneProbeMs: 1_000,
+  credentialLookMsMax: 600_000, // between two judgements of a peer's
+  credentialsHeldMax: 1_000, // of peers, linked now or before
+  streamsHeldMax: 16, // that a dialled peer opens before it is proven
+  streamStartMsMax: 5_000, // until a stream says its protocol
+  selfTestMsMax: 3_000,
+  joinSessionsPerSourceMax: 4, // of one address, unless it is this machine
+  joinGoodbyeMsMax: 1_000, // until a joiner that was answered closes
+  refusedMsMax: 500, // until one who was refused has read why
+  leaveMsMax: 1_000,
+  transportDrainMsMax: 2_000,
+  refusalsKept: 16,
+  refusalsLoggedPerMinuteMax: 60,
+  duplicateDrainMs: 500,
+
+  // Exchange of admins' batches
+  exchangeQueueBatchesMax: 64, // to one peer; more: dropped, heads sent later
+  exchangeQueueBytesMax: 8 * MiB, // of these
+  exchangeAcceptsMax: 32, // of one peer, being stored
+  exchangeAcceptBytesMax: 8 * MiB, // of these
+  exchangeRefusedMax: 32, // of one peer, then its link is closed
+  exchangeRefusedBytesMax: 8 * MiB, // of these
+  exchangeRequestsMax: 256, // of one peer at once: heads and needs
+  exchangeRequestsPerSecondMax: 32,
+  exchangeAsksMax: 128, // owners that one peer is asked about
+  exchangeAskMsMax: 10_000,
+  exchangeAskAgainMsMin: 1_000, // when the answer before brought nothing
+  exchangeReopenMs: 1_000,
+  exchangeLaterMsMin: 1_000, // until what was put off is asked for again
+  exchangeLaterMsMax: 8_000,
+
+  // Peers
+  peersMax: 10_000, // that a node remembers
+  membersRememberedMax: 1_000, // with their credentials
+  peerIpsMax: 8, // that a node is told to announce
+  peerAddressesMax: 16, // of one peer
+  peersFileBytesMax: 16 * MiB,
+  dialsMax: 32, // under way at once
+  dialMsMax: 4_000,
+  dialsUnderWayMax: 256, // of a process, those given up included
+  dialBackoffMsMin: 1_000,
+  dialBackoffMsMax: 60_000,
+  dialPatienceMsMin: 5_000, // the longest wait of a node that is alone
+  dialPatiencePerPeerMs: 500, // more for each peer that is not linked
+  dialPatiencePerLinkMs: 5_000, // more for each link
+  dialsPerPeerMax: 4, // of these, to one peer
+  dialAllRoundsMax: 8, // silent so often, a peer is dialled at 4 addresses
+  dialStaggerMs: 250, // before its next address (RFC 8305 section 5)
+  dialYieldMs: 500, // the higher id waits that long for the lower one
+  dialRefusedMs: 60_000, // between dials to who refuses this node
+  dialRetryAllMsMin: 10_000, // between wakings of all that wait
+  linkStableMs: 30_000, // a link that lived longer proves the way
+  peerTellersMax: 16, // whose news of one peer end its waiting
+  peersHeardOfMax: 1_000, // of those remembered, never met
+  peersHeardOfRoundsMax: 6, // of dials, then such a peer is dropped
+  peerAddressesToldMax: 4, // of its 16, as third parties say
+  peersSaveMs: 5_000,
+  peersSaveMsMin: 200, // the first change after a quiet time
+  peersCloseMsMax: 2_000,
+  peersToldMax: 64, // in one message
+  peersToldPerLinkMax: 256, // at once; then so many a second:
+  peersToldPerLinkAndSecond: 4,
+  peersTellMs: 1_000, // news of links leave together
+  peersTellLinksMax: 64, // that hear of one piece of news
+  peersTellMsMax: 5_000,
+  meshTickMs: 5_000,
+  ownAddressesMax: 8,
+  observationsMax: 64,
+
+  // Calls over the wire
+  wireCallsPerLinkMax: 1_024, // that one peer has under way here
+  wireCallFrameBytesMax: 256 * KiB, // larger inputs and outputs come in parts
+  wireCallInlineBytesMax: 64 * KiB, // larger ones take the second stream
+  wireCallInputBytesPerLinkMax: 32 * MiB, // of one peer, under way here
+  wireCallOutputBytesPerLinkMax: 64 * MiB, // that one peer has not taken
+  wireCallBytesMax: 256 * MiB, // inputs, and outputs, of all peers
+  callErrorCharactersMax: 8 * KiB, // of a message, and of a hint
+  wireCallUnsentBytesMax: 8 * MiB, // of small calls to one peer
+  callChainHopsMax: 16,
+  callChainBytesMax: 16 * KiB,
+  callChainRefusalsPerSecondMax: 16, // of one peer: each has cost a check
+  callChainRefusalsBurstMax: 64,
+  callReplaysMax: 131_072,
+  callReplaysPerPeerMax: 32_768,
 
   // State
   stateValueBytesMax: 8 * KiB,
@@ -36,7 +184,17 @@ export const limits = {
   stateBatchBytesMax: 4 * MiB,
   stateBatchOperationsMax: 20_000,
   ownerEntriesMax: 20_000,
+  ownerBatchesPerSecondMax: 1, // that others take; more: later, or a base
+  ownerBatchesBurstMax: 64,
+  ownerBytesPerSecondMax: 128 * KiB, // twice what a full document needs
+  ownerBytesBurstMax: 16 * MiB, // as much as a whole replica
+  ownBasesBytesPerSecondMax: 1 * MiB, // written so that others catch up
+  ownBasesBytesBurstMax: 8 * MiB,
   batchesPerBase: 64,
+  replicaBatchesMax: 128, // of one foreign owner since its newest base
+  replicaBytesMax: 16 * MiB, // of these
+  replicaFileBytesMax: 17 * MiB,
+  replicaQueueMax: 128, // batches of one owner that wait to be stored
   journalRecordBytesMax: 5 * MiB,
   journalRewriteBytesMin: 256 * KiB,
   journalBytesMax: 256 * MiB,

@@ -9,6 +9,7 @@ export {
   array,
   boolean,
   check,
+  custom,
   integer,
   literal,
   maxLength,

@@ -7,13 +7,27 @@
 /** What a table of slots can hold. */
 export type Numbered = { readonly id: number };
 
-const places = 4096; // a power of two
+const placesDefault = 4096;
 
 /** At most one thing per number. */
 export class Slots<T extends Numbered> {
-  readonly #slots = new Array<T | undefined>(places).fill(undefined);
+  readonly #slots: (T | undefined)[];
+  readonly #mask: number;
   readonly #others = new Map<number, T>();
   #size = 0;
+
+  /**
+   * An empty table; it takes the memory of its places at once.
+   *
+   * @param options.places A power of two; consecutive numbers of so many
+   * things never share one.
+   */
+  constructor(
+    { places = placesDefault }: { readonly places?: number } = {},
+  ) {
+    this.#slots = new Array<T | undefined>(places).fill(undefined);
+    this.#mask = places - 1;
+  }
 
   /** How many things there are. */
   get size(): number {
@@ -22,7 +36,7 @@ export class Slots<T extends Numbered> {
 
   /** The thing of this number. */
   get(id: number): T | undefined {
-    const thing = this.#slots[id & (places - 1)];
+    const thing = this.#slots[id & this.#mask];
     if (thing?.id === id) return thing;
     return this.#others.size === 0 ? undefined : this.#others.get(id);
   }
@@ -30,19 +44,19 @@ export class Slots<T extends Numbered> {
   /** In the place of what had its number. */
   add(thing: T): void {
     const { id } = thing;
-    const other = this.#slots[id & (places - 1)];
+    const other = this.#slots[id & this.#mask];
     const isElsewhere = this.#others.size > 0 && this.#others.has(id);
     if (!isElsewhere && other?.id !== id) this.#size++;
     if (isElsewhere || (other !== undefined && other.id !== id)) {
       this.#others.set(id, thing);
     } else {
-      this.#slots[id & (places - 1)] = thing;
+      this.#slots[id & this.#mask] = thing;
     }
   }
 
   /** False when there was none. */
   delete(id: number): boolean {
-    const place = id & (places - 1);
+    const place = id & this.#mask;
     if (this.#slots[place]?.id === id) {
       this.#slots[place] = undefined;
     } else if (this.#others.size === 0 || !this.#others.delete(id)) {

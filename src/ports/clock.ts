@@ -6,7 +6,7 @@
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary start; never goes back. */
   nowMs(): number;
-  /** Milliseconds since 1970-01-01 UTC; may jump either way. */
+  /** Whole milliseconds since 1970-01-01 UTC; may jump either way. */
   wallMs(): number;
   /**
    * Calls `run` once, `delayMs` from now. Disposing cancels; harmless after it

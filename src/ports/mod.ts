@@ -5,6 +5,7 @@
 import type { Clock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Log } from "./log.ts";
+import type { Network } from "./network.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Random } from "./random.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -27,6 +28,7 @@ export type Ports = {
   readonly clock: Clock;
   readonly disk: Disk;
   readonly log: Log;
+  readonly network: Network;
   readonly outbound: Outbound;
   readonly random: Random;
   readonly sandbox: Sandbox;

@@ -1,22 +1,28 @@
-// Calls to seeds by name: from the control API, and from seeds to each other.
-// It follows tail calls, refuses circles, keeps one deadline over all hops and
-// counts. Who answers comes from the directory; running it is the pool's work.
+// Calls to seeds by name: from the control API, from other nodes, and from seeds
+// to each other. It follows tail calls, refuses circles, keeps one deadline over
+// all hops and counts. Who answers comes from the directory; running it is the
+// pool's work, or that of another node which a seed named.
 
 import {
   asPlnError,
+  assert,
   type Bytes,
+  type Digest,
+  Holds,
   InputError,
-  isFunctionName,
   LimitError,
   limits,
-  NotFoundError,
-  type PeerId,
   reportError,
+  toHex,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
+import type { CallChain } from "../identity/mod.ts";
 import { SeedError, type SeedReason } from "../guest/mod.ts";
-import type { HostedSeed } from "./hosted.ts";
+import { type Caller, Flow } from "./flow.ts";
+import { afterHandover } from "./half_run.ts";
 import type { SeedPool } from "./pool.ts";
+import type { RemoteCalls } from "./remote_calls.ts";
+import { checkRoute, type Station } from "./stations.ts";
 import {
   type CallReport,
   CallStatistics,
@@ -24,33 +30,8 @@ import {
   type SeedFailure,
 } from "./statistics.ts";
 import { tailCallOf } from "./tail_call.ts";
-import {
-  formatTarget,
-  parseRequestUri,
-  type SeedTarget,
-  shownUri,
-} from "./uri.ts";
-
-/** A seed as the cluster's state names it. */
-export type PublishedSeed = HostedSeed & {
-  readonly timeoutMs: number;
-  /** Keeps this very version until the call that uses it has ended. */
-  hold(): Disposable;
-};
-
-/** Who a name means; what calls need from the state. */
-export interface SeedDirectory {
-  /** Undefined when no seed has that name. */
-  find(name: string): PublishedSeed | undefined;
-  /** For suggestions in errors, in any order. */
-  names(): readonly string[];
-}
-
-/** Who calls, as pollen_caller_info shows it. */
-export type Caller = {
-  readonly peer: PeerId;
-  readonly properties: Readonly<Record<string, string>>;
-};
+import { type SeedDirectory, Targets } from "./targets.ts";
+import { formatTarget, type SeedTarget, shownUri } from "./uri.ts";
 
 /** Giving up by `signal` ends the call with reason "cancelled". */
 export type CallRequest = {
@@ -58,27 +39,25 @@ export type CallRequest = {
   /** Of the whole call, waiting included; default the seed's own. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of a call that another node sent: it lasts no longer than the seed's. */
+  readonly chain?: CallChain | undefined;
+  /** Refuses any other module than this. */
+  readonly digest?: Digest | undefined;
 };
 
 /** The pool is the caller's to dispose. */
 export type SeedCallsNeeds = Pick<Ports, "clock" | "log"> & {
   readonly directory: SeedDirectory;
   readonly pool: SeedPool;
+  /** Undefined while this node knows no others. */
+  readonly remote?: RemoteCalls | undefined;
 };
 
 /** Refused requests of one call that are logged one by one. */
 const refusalsLogged = 3;
 
-/** What stays the same over all hops of one call. */
-type Flow = {
-  readonly deadlineMs: number;
-  /** JSON for pollen_caller_info, the same for each hop. */
-  readonly callerJson: string;
-  readonly signal: AbortSignal | undefined;
-};
-
-/** One waiting caller after the other, the origin's target first. */
-type Chain = readonly SeedTarget[];
+/** One seed of this node that waits after the other. */
+type Chain = readonly Station[];
 
 type Hop = {
   readonly flow: Flow;
@@ -87,14 +66,27 @@ type Hop = {
   readonly isNested: boolean;
 };
 
+/** What goes to another node. */
+type Leap = {
+  readonly flow: Flow;
+  /** The seeds of this node that wait, and the one that asks. */
+  readonly from: Chain;
+  readonly isTail: boolean;
+  readonly signal: AbortSignal | undefined;
+};
+
 /** Calls of one node, its own and those that its seeds make. */
 export class SeedCalls {
   readonly #needs: SeedCallsNeeds;
+  readonly #targets: Targets;
   readonly #statistics = new Map<string, CallStatistics>();
+  /** Calls that wait here for another node, by the hex of their ids. */
+  readonly #away = new Holds<string>();
 
   /** Starts nothing; holds nothing to dispose. */
   constructor(needs: SeedCallsNeeds) {
     this.#needs = needs;
+    this.#targets = new Targets(needs.directory, needs.remote);
   }
 
   /** All zero for a seed that was never called. */
@@ -112,6 +104,7 @@ export class SeedCalls {
    * copied: it is the caller's no more.
    *
    * @throws {NotFoundError} No such seed.
+   * @throws {ConflictError} It is not the module that was expected.
    * @throws {SeedError} It failed; its reason says how.
    * @throws {SaturatedError} It did not run; safe to retry.
    */
@@ -120,42 +113,107 @@ export class SeedCalls {
     input: Bytes,
     request: CallRequest,
   ): Promise<Bytes> {
+    if (request.chain === undefined) {
+      return await this.#call(target, input, request);
+    }
+    try {
+      return await this.#call(target, input, request);
+    } catch (cause) {
+      throw this.#targets.seenFromAfar(cause);
+    }
+  }
+
+  async #call(
+    target: SeedTarget,
+    input: Bytes,
+    request: CallRequest,
+  ): Promise<Bytes> {
     checkInput(input);
-    const seed = this.#find(target);
-    const { clock } = this.#needs;
-    const timeoutMs = request.timeoutMs ?? seed.timeoutMs;
-    if (!(timeoutMs >= 1 && timeoutMs <= limits.callTimeoutMsMax)) {
+    const { caller, chain, signal } = request;
+    const isForeign = chain !== undefined;
+    const seed = this.#targets.find(target, { isForeign });
+    const { clock, remote } = this.#needs;
+    if (request.digest !== undefined && request.digest !== seed.digest) {
+      throw this.#targets.otherModule(target);
+    }
+    const asked = request.timeoutMs ?? seed.timeoutMs;
+    if (!(asked >= 1 && asked <= limits.callTimeoutMsMax)) {
       throw new InputError("A timeout is from 1ms to 1h");
     }
-    const deadlineUnixMs = Math.round(clock.wallMs() + timeoutMs);
-    const flow: Flow = {
+    // Who calls from afar decides only how long it wants to wait.
+    const timeoutMs = isForeign ? Math.min(asked, seed.timeoutMs) : asked;
+    const flow = new Flow({
+      first: target,
       deadlineMs: clock.nowMs() + timeoutMs,
-      callerJson: callerJson(request.caller, deadlineUnixMs),
-      signal: request.signal,
-    };
+      deadlineUnixMs: Math.round(clock.wallMs() + timeoutMs),
+      ...{ caller, chain, remote, signal },
+      isAwaited: chain !== undefined && this.#away.has(callIdOf(chain)),
+    });
     return await this.#follow(target, input, { flow, chain: [] });
   }
 
   /** Runs `target`, then whom it hands over to, until somebody answers. */
   async #follow(
-    target: SeedTarget,
+    target: Station,
     input: Bytes,
-    { flow, chain }: { readonly flow: Flow; readonly chain: Chain },
+    { flow, chain, asker = flow }: {
+      readonly flow: Flow;
+      readonly chain: Chain;
+      /** Who waits for it; nobody's signal is made before it is needed. */
+      readonly asker?: { readonly signal: AbortSignal | undefined };
+    },
   ): Promise<Bytes> {
-    const visited: SeedTarget[] = [...chain];
+    const visited: Station[] = [...chain];
+    const self = this.#needs.remote?.self.peer;
+    let handedOver: Station | undefined;
     for (;;) {
-      const isNested = visited.length > 0;
+      const isNested = flow.isReturning || visited.length > 0;
       visited.push(target);
-      refuseCircle(chain, visited);
-      if (visited.length > limits.callHopsMax) throw tooDeep(visited);
-      const hop = { flow, chain, isNested };
-      const output = await this.#run(target, input, hop);
-      const tail = tailCallOf(output);
-      if (tail === undefined) return output;
-      target = seedTargetOf(tail.uri);
-      input = tail.input;
-      checkInput(input);
+      checkRoute({ arrival: flow.arrival, waiting: chain, visited, self });
+      try {
+        if (target.peer !== undefined) {
+          const from = handedOver ? [...chain, handedOver] : chain;
+          const isTail = handedOver !== undefined;
+          const leap = { flow, from, isTail, signal: asker.signal };
+          return await this.#leap(target, input, leap);
+        }
+        const output = await this.#run(target, input, {
+          ...{ flow, chain, isNested },
+        });
+        const tail = tailCallOf(output);
+        if (tail === undefined) return output;
+        handedOver = target;
+        target = this.#targets.stationOf(tail.uri);
+        input = tail.input;
+        checkInput(input);
+      } catch (cause) {
+        if (handedOver === undefined || handedOver === target) throw cause;
+        throw afterHandover(cause, formatTarget(handedOver));
+      }
     }
+  }
+
+  /** Asks another node. Its answer is final: it follows tail calls itself. */
+  async #leap(
+    target: Station,
+    input: Bytes,
+    { flow, from, isTail, signal }: Leap,
+  ): Promise<Bytes> {
+    const { remote, clock } = this.#needs;
+    const { peer } = target;
+    assert(remote !== undefined && peer !== undefined, "it is elsewhere");
+    const nowMs = clock.nowMs();
+    const timeoutMs = Math.floor(flow.deadlineMs - nowMs);
+    if (timeoutMs < 1) {
+      const text = "No time was left to ask another node";
+      throw new SeedError("timeout", text);
+    }
+    const chain = flow.chainAt(remote, nowMs);
+    using _away = this.#away.take(callIdOf(chain), () => {});
+    const via = { chain, from: from.map(formatTarget), isTail };
+    const { seed, function: fn } = target;
+    const to = { peer, seed, function: fn };
+    return await remote.call(to, input, { timeoutMs, signal, via });
   }
 
   async #run(
@@ -163,7 +221,7 @@ export class SeedCalls {
     input: Bytes,
     { flow, chain, isNested }: Hop,
   ): Promise<Bytes> {
-    const seed = this.#find(target);
+    const seed = this.#targets.find(target, flow);
     using _version = seed.hold();
     const { clock, pool } = this.#needs;
     const statistics = this.#statisticsOf(target.seed);
@@ -171,6 +229,7 @@ export class SeedCalls {
     let refusal: string | undefined;
     let refused = 0;
     let failure: SeedFailure | undefined;
+    const mayLog = () => statistics.mayLogRefusal(clock.nowMs());
     statistics.start();
     try {
       return await pool.call({
@@ -181,13 +240,14 @@ export class SeedCalls {
         deadlineMs: flow.deadlineMs,
         signal: flow.signal,
         isNested,
-        onRequest: async (uri, body) => {
+        onRequest: async (uri, body, asker) => {
           try {
-            const inner = { flow, chain: [...chain, target] };
-            return await this.#follow(seedTargetOf(uri), body, inner);
+            const inner = { flow, chain: [...chain, target], asker };
+            const next = this.#targets.stationOf(uri);
+            return await this.#follow(next, body, inner);
           } catch (cause) {
             refusal = refusalText(uri, cause);
-            if (++refused <= refusalsLogged) {
+            if (++refused <= refusalsLogged && mayLog()) {
               this.#logRefusal(target, uri, { cause });
             }
             return undefined;
@@ -200,7 +260,7 @@ export class SeedCalls {
       throw withRefusal(cause, refusal);
     } finally {
       statistics.end(clock.nowMs() - startMs, failure);
-      if (refused > refusalsLogged) {
+      if (refused > refusalsLogged && mayLog()) {
         const fields = { seed: target.seed, count: refused };
         this.#needs.log.warn("seed.requests_failed", fields);
       }
@@ -225,27 +285,15 @@ export class SeedCalls {
     this.#needs.log.warn("seed.request_failed", fields);
   }
 
-  #find(target: SeedTarget): PublishedSeed {
-    const { directory } = this.#needs;
-    const seed = directory.find(target.seed);
-    if (seed === undefined) {
-      const known = directory.names().slice(0, 5).join(", ");
-      throw new NotFoundError(
-        `There is no seed ${JSON.stringify(target.seed.slice(0, 80))}`,
-        { hint: known === "" ? 'Seed one with "pln seed"' : `Seeds: ${known}` },
-      );
-    }
-    if (!isFunctionName(target.function)) {
-      throw new InputError("A function name has 1 to 255 characters, no /");
-    }
-    return seed;
-  }
-
   #statisticsOf(name: string): CallStatistics {
     const known = this.#statistics.get(name) ?? new CallStatistics();
     this.#statistics.set(name, known);
     return known;
   }
+}
+
+function callIdOf({ origin }: CallChain): string {
+  return toHex(origin.callId);
 }
 
 function refusalText(uri: string, cause: unknown): string {
@@ -259,40 +307,6 @@ function checkInput(input: Bytes): void {
     `The input of a call may have ${limits.callInputBytesMax} bytes, not ` +
       `${input.length}`,
   );
-}
-
-function seedTargetOf(uri: string): SeedTarget {
-  const target = parseRequestUri(uri);
-  if (target.type === "seed") return target;
-  throw new NotFoundError(`There is no service "${target.service}"`, {
-    hint: "This release offers no services to seeds yet",
-  });
-}
-
-/** Waiting for oneself never ends (SCENARIOS.md S39). */
-function refuseCircle(waiting: Chain, visited: Chain): void {
-  const [target] = visited.slice(-1).map(formatTarget);
-  if (!waiting.some((one) => formatTarget(one) === target)) return;
-  throw new SeedError(
-    "cycle",
-    `Seeds call each other in a circle: ${chainText(visited)}`,
-  );
-}
-
-function tooDeep(visited: Chain): SeedError {
-  return new SeedError(
-    "cycle",
-    `More than ${limits.callHopsMax} seeds in one call: ${chainText(visited)}`,
-  );
-}
-
-function chainText(chain: Chain): string {
-  return chain.map(formatTarget).join(" -> ");
-}
-
-function callerJson(caller: Caller, deadlineUnixMs: number): string {
-  const { peer: peerKey, properties: attributes } = caller;
-  return JSON.stringify({ peerKey, attributes, deadlineUnixMs });
 }
 
 /** A failed request may be why a seed gave up, in one of these ways. */

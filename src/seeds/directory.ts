@@ -5,9 +5,9 @@
 
 import { type Bytes, type Digest, Holds, limits } from "../kernel/mod.ts";
 import type { ObjectKeeper } from "../blobs/mod.ts";
-import type { PublishedSeed, SeedDirectory } from "./calls.ts";
 import { type HostedSeed, hostSeed } from "./hosted.ts";
 import type { SeedSettings } from "./options.ts";
+import type { PublishedSeed, SeedDirectory } from "./targets.ts";
 
 /** A seed as the state has it. */
 export type PublishedSpec = SeedSettings & {

@@ -2,27 +2,26 @@
 // push out what others say, nor hold up the main thread. What is too much is
 // dropped, counted, and said once a second.
 
+import { TokenBucket } from "../kernel/mod.ts";
 import type { Clock, Log } from "../ports/mod.ts";
 
-/** Of one seed, and as much at once: two tokens, one for each. */
+/** Of one seed, and as much at once: two buckets, one for each. */
 const linesPerSecond = 1_000;
 const charactersPerSecond = 256 * 1024;
 /** Seeds that logged lately; those with nothing to remember are forgotten. */
 const seedsMax = 1_024;
 const warnEveryMs = 1_000;
 
-/** A token bucket (as in ITU-T I.371, the leaky bucket as a meter). */
-type Bucket = {
-  lines: number;
-  characters: number;
-  filledMs: number;
+type Budget = {
+  readonly lines: TokenBucket;
+  readonly characters: TokenBucket;
   dropped: number;
 };
 
 export class LogGate implements Disposable {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #budgets = new Map<string, Budget>();
   #timer: Disposable | undefined;
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
@@ -33,14 +32,13 @@ export class LogGate implements Disposable {
   /** Whether a line of this seed may pass. */
   admits(seed: string, text: string): boolean {
     const nowMs = this.#clock.nowMs();
-    const bucket = this.#buckets.get(seed) ?? this.#add(seed, nowMs);
-    refill(bucket, nowMs);
-    if (bucket.lines >= 1 && bucket.characters >= text.length) {
-      bucket.lines--;
-      bucket.characters -= text.length;
-      return true;
+    const budget = this.#budgets.get(seed) ?? this.#add(seed, nowMs);
+    const { lines, characters } = budget;
+    const isShort = characters.has(text.length, nowMs);
+    if (isShort && lines.take(1, nowMs)) {
+      return characters.take(text.length, nowMs);
     }
-    bucket.dropped++;
+    budget.dropped++;
     this.#timer ??= this.#clock.after(warnEveryMs, () => this.#warn());
     return false;
   }
@@ -51,44 +49,35 @@ export class LogGate implements Disposable {
     this.#warn();
   }
 
-  #add(seed: string, nowMs: number): Bucket {
-    if (this.#buckets.size >= seedsMax) this.#forgetFull(nowMs);
-    const bucket = {
-      lines: linesPerSecond,
-      characters: charactersPerSecond,
-      filledMs: nowMs,
+  #add(seed: string, nowMs: number): Budget {
+    if (this.#budgets.size >= seedsMax) this.#forgetFull(nowMs);
+    const budget = {
+      lines: bucketOf(linesPerSecond),
+      characters: bucketOf(charactersPerSecond),
       dropped: 0,
     };
-    this.#buckets.set(seed, bucket);
-    return bucket;
+    this.#budgets.set(seed, budget);
+    return budget;
   }
 
   #forgetFull(nowMs: number): void {
-    for (const [seed, bucket] of this.#buckets) {
-      const isFull = nowMs - bucket.filledMs >= 1_000;
-      if (isFull && bucket.dropped === 0) this.#buckets.delete(seed);
+    for (const [seed, { lines, characters, dropped }] of this.#budgets) {
+      const isFull = lines.isFull(nowMs) && characters.isFull(nowMs);
+      if (isFull && dropped === 0) this.#budgets.delete(seed);
     }
   }
 
   #warn(): void {
     this.#timer = undefined;
-    for (const [seed, bucket] of this.#buckets) {
-      if (bucket.dropped === 0) continue;
-      this.#log.warn("seed.log_dropped", { seed, lines: bucket.dropped });
-      bucket.dropped = 0;
+    for (const [seed, budget] of this.#budgets) {
+      if (budget.dropped === 0) continue;
+      this.#log.warn("seed.log_dropped", { seed, lines: budget.dropped });
+      budget.dropped = 0;
     }
   }
 }
 
-function refill(bucket: Bucket, nowMs: number): void {
-  const seconds = (nowMs - bucket.filledMs) / 1_000;
-  bucket.filledMs = nowMs;
-  bucket.lines = Math.min(
-    linesPerSecond,
-    bucket.lines + seconds * linesPerSecond,
-  );
-  bucket.characters = Math.min(
-    charactersPerSecond,
-    bucket.characters + seconds * charactersPerSecond,
-  );
+/** As much at once as in a second. */
+function bucketOf(perSecond: number): TokenBucket {
+  return new TokenBucket({ perSecond, burst: perSecond });
 }

@@ -10,6 +10,7 @@ export {
   type SeedReason,
 } from "../guest/mod.ts";
 export * from "./calls.ts";
+export type { Caller } from "./flow.ts";
 export {
   type DirectoryNeeds,
   HostedSeeds,
@@ -24,6 +25,8 @@ export {
 export type { CallJob } from "./pending_call.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
 export type { SeedEgress } from "./relay.ts";
+export type { RemoteCallOptions, RemoteCalls } from "./remote_calls.ts";
 export type { CallReport, SeedFailure } from "./statistics.ts";
+export type { PublishedSeed, SeedDirectory } from "./targets.ts";
 export type { SeedTarget } from "./uri.ts";
 export type { SeedUsage } from "./usage.ts";

@@ -25,8 +25,16 @@ export type CallJob = {
   readonly signal?: AbortSignal | undefined;
   /** Part of a call that runs already: it must not wait for a free place. */
   readonly isNested: boolean;
-  /** Answers pollen_request and gives the answer away; undefined: it failed. */
-  onRequest(uri: string, input: Bytes): Promise<Bytes | undefined>;
+  /**
+   * Answers pollen_request and gives the answer away; undefined: it failed.
+   *
+   * @param asker Its signal aborts when the asking call is over.
+   */
+  onRequest(
+    uri: string,
+    input: Bytes,
+    asker: { readonly signal: AbortSignal },
+  ): Promise<Bytes | undefined>;
 };
 
 /** Whom a call tells that its caller has gone. */

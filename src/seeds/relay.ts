@@ -48,7 +48,7 @@ export class Relay {
       this.#logRefusal(startingSeed(thread, id), uri);
       return answer(undefined);
     }
-    call.job.onRequest(uri, input).then(answer).catch((cause) => {
+    call.job.onRequest(uri, input, call).then(answer).catch((cause) => {
       this.#needs.log.error("seed.request_broke", { cause });
       answer(undefined);
     });

@@ -3,10 +3,12 @@
 // seed; nothing is averaged away, so that a few slow calls show. Calls that did
 // not run count as errors only: refusing one takes no time.
 
+import { TokenBucket } from "../kernel/mod.ts";
 import { SaturatedError, SeedError, type SeedReason } from "../guest/mod.ts";
 
 const samplesMax = 256;
-const loggedPerSecond = 10;
+/** Failures of one seed that are logged, in a second and at once. */
+const logged = { perSecond: 10, burst: 10 };
 
 /** Why a call failed; "saturated" did not run, "other" is no seed's fault. */
 export type SeedFailure = SeedReason | "saturated" | "other";
@@ -35,15 +37,17 @@ export class CallStatistics {
   #calls = 0;
   #errors = 0;
   #running = 0;
-  #second = 0;
-  #loggedInSecond = 0;
+  readonly #logged = new TokenBucket(logged);
+  readonly #refusalsLogged = new TokenBucket(logged);
 
   /** Whether a failure may be logged: so many a second, the rest are counted. */
   mayLog(nowMs: number): boolean {
-    const second = Math.floor(nowMs / 1_000);
-    if (second !== this.#second) this.#loggedInSecond = 0;
-    this.#second = second;
-    return ++this.#loggedInSecond <= loggedPerSecond;
+    return this.#logged.take(1, nowMs);
+  }
+
+  /** The same of requests of its own that were refused. */
+  mayLogRefusal(nowMs: number): boolean {
+    return this.#refusalsLogged.take(1, nowMs);
   }
 
   start(): void {

@@ -28,6 +28,7 @@ export class SimClock implements Clock {
   readonly #world: World;
   readonly #originMs: number;
   readonly #held: (() => void)[] = [];
+  readonly #timers = new Set<Disposable>();
   #wallOffsetMs = 0;
   #state: "running" | "frozen" | "killed" = "running";
 
@@ -44,22 +45,31 @@ export class SimClock implements Clock {
   }
 
   wallMs(): number {
-    return worldStartWallMs + this.#world.nowMs + this.#wallOffsetMs;
+    const sinceStartMs = this.#world.nowMs + this.#wallOffsetMs;
+    return worldStartWallMs + Math.floor(sinceStartMs);
   }
 
   after(delayMs: number, run: () => void): Disposable {
     let isCancelled = false;
     const timer = this.#world.after(delayMs, () => {
+      this.#timers.delete(timer);
       this.#run(() => {
         if (!isCancelled) run();
       });
     });
+    this.#timers.add(timer);
+    if (this.#state === "killed") this.#drop(timer);
     return {
       [Symbol.dispose]: () => {
         isCancelled = true;
-        timer[Symbol.dispose]();
+        this.#drop(timer);
       },
     };
+  }
+
+  /** Timers that are set, or wait for the thaw. */
+  get timerCount(): number {
+    return this.#timers.size + this.#held.length;
   }
 
   sleep(delayMs: number, signal: AbortSignal): Promise<void> {
@@ -90,6 +100,12 @@ export class SimClock implements Clock {
   kill(): void {
     this.#state = "killed";
     this.#held.length = 0;
+    for (const timer of [...this.#timers]) this.#drop(timer);
+  }
+
+  #drop(timer: Disposable): void {
+    this.#timers.delete(timer);
+    timer[Symbol.dispose]();
   }
 
   #run(run: () => void): void {

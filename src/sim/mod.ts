@@ -5,6 +5,21 @@
 
 export { openSimClock, SimClock } from "./clock.ts";
 export {
+  SimCluster,
+  type SimClusterOptions,
+  type SimInvite,
+  type SimMemberOptions,
+} from "./cluster.ts";
+export {
+  isLinked,
+  leftOver,
+  loggedBug,
+  rightsText,
+  stateOf,
+  unequalRights,
+  unlinked,
+} from "./cluster_checks.ts";
+export {
   type DiskOperation,
   type FaultOptions,
   openSimDisk,
@@ -22,6 +37,15 @@ export type {
   NameEdit,
 } from "./disk_tree.ts";
 export { openSimLog, type SimLog, type SimLogRecord } from "./log.ts";
+export { SimMember } from "./member.ts";
+export {
+  openSimNetwork,
+  type SimHost,
+  type SimHostCounts,
+  type SimHostOptions,
+  SimNetwork,
+} from "./network.ts";
+export type { PathOptions } from "./network_wire.ts";
 export {
   initSimNode,
   openSimMachine,

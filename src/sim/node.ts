@@ -3,19 +3,21 @@
 // signer; out come ports and nodes. A process that was killed is deaf and mute:
 // no timer of it runs, nothing it does reaches its disk or its log.
 
+import { meshPortDefault } from "../config/mod.ts";
 import { assert } from "../kernel/mod.ts";
 import type { Log, Ports, Signer } from "../ports/mod.ts";
 import {
   createCluster,
-  loadIdentity,
   type Node,
   type NodeIdentity,
+  openIdentity,
   openNode,
-} from "../node.ts";
+} from "../node/mod.ts";
 import { serveSeedThread } from "../guest/mod.ts";
 import { openSimClock, type SimClock } from "./clock.ts";
 import { openSimDisk, type SimDisk, type SimDiskOptions } from "./disk.ts";
 import { openSimLog, type SimLog } from "./log.ts";
+import { openSimNetwork, type SimHost } from "./network.ts";
 import { openSimOutbound, type SimOutbound } from "./outbound.ts";
 import {
   openSimSandbox,
@@ -32,6 +34,8 @@ export type SimMachineOptions = {
   /** 2 unless told. */
   readonly cores?: number;
   readonly disk?: Omit<SimDiskOptions, "name">;
+  /** Canonical IP literals in the world's network; one of 10.0.x.y unless told. */
+  readonly ips?: readonly string[];
   /** Runs in seed threads; production's unless told. */
   readonly program?: ThreadProgram;
 };
@@ -97,6 +101,8 @@ export class SimProcess {
   readonly clock: SimClock;
   /** Crash and wedge its threads here. */
   readonly sandbox: SimSandbox;
+  /** Its port in the world's one network, where paths can be broken. */
+  readonly network: SimHost;
   /** Put names and servers of the Internet here. */
   readonly outbound: SimOutbound;
   /** After `end` its timers and its log do nothing any more. */
@@ -109,7 +115,7 @@ export class SimProcess {
     world: World,
     options: SimMachineOptions & { readonly machine: SimMachine },
   ) {
-    const { name, signer, cores, machine } = options;
+    const { name, signer, cores, ips, machine } = options;
     const program = options.program ?? serveSeedThread;
     const random = world.random.fork(`process ${name}`);
     const clock = openSimClock(world, { name });
@@ -122,11 +128,13 @@ export class SimProcess {
       signer,
       cores,
     });
+    this.network = openSimNetwork(world).host(name, { ips, clock, signer });
     this.outbound = openSimOutbound({ clock });
     this.ports = {
       clock,
       disk: machine.disk.mount(),
       log,
+      network: this.network,
       outbound: this.outbound,
       random,
       sandbox: this.sandbox,
@@ -152,6 +160,7 @@ export class SimProcess {
   end(): void {
     this.#isAlive = false;
     this.clock.kill();
+    this.network.kill();
     this.#ended.resolve();
   }
 
@@ -181,14 +190,15 @@ export async function initSimNode(machine: SimMachine): Promise<NodeIdentity> {
 /**
  * Opens the node of a process's machine, as its daemon does.
  *
- * @throws {PlnError} As `loadIdentity` and `openNode`.
+ * @throws {PlnError} As `openIdentity` and `openNode`.
  */
 export async function openSimNode(
   process: SimProcess,
   options: { readonly name?: string } = {},
 ): Promise<Node> {
   const { ports } = process;
-  const identity = await loadIdentity(ports);
+  const identity = await openIdentity(ports);
   const name = options.name ?? ports.disk.label;
-  return await openNode(ports, { identity, name });
+  const mesh = { port: meshPortDefault };
+  return await openNode(ports, { identity, name, mesh });
 }

@@ -5,7 +5,6 @@
 
 import {
   ClosedError,
-  ConflictError,
   LimitError,
   limits,
   UnreachableError,
@@ -19,6 +18,8 @@ import type {
   TcpListener,
   UdpSocket,
 } from "../ports/mod.ts";
+import { Inbox } from "./inbox.ts";
+import { PortTable } from "./port_table.ts";
 import { connectPair } from "./tcp_pair.ts";
 
 /** `clock` times every byte and datagram on its way. */
@@ -49,7 +50,9 @@ class SimulatedSockets implements Sockets {
     this.#options = options;
   }
 
-  listenTcp(bind: NetworkAddress): Promise<TcpListener> {
+  // Async, so that a refusal rejects.
+  async listenTcp(bind: NetworkAddress): Promise<TcpListener> {
+    await Promise.resolve();
     return this.#listeners.claim(
       bind,
       (local, release) => new SimTcpListener(local, release),
@@ -68,7 +71,8 @@ class SimulatedSockets implements Sockets {
     return ours;
   }
 
-  bindUdp(bind: NetworkAddress): Promise<UdpSocket> {
+  async bindUdp(bind: NetworkAddress): Promise<UdpSocket> {
+    await Promise.resolve();
     const send = (bytes: Uint8Array, route: Route) => this.#send(bytes, route);
     return this.#sockets.claim(
       bind,
@@ -108,93 +112,6 @@ type Route = { readonly from: NetworkAddress; readonly to: NetworkAddress };
 
 function keyOf({ ip, port }: NetworkAddress): string {
   return `${ip}:${port}`;
-}
-
-const anyAddress = ["0.0.0.0", "::"];
-
-/** Who holds which port; an unspecified address holds it on all addresses. */
-class PortTable<T> {
-  readonly #held = new Map<number, Map<string, T>>();
-  #nextPort = ephemeralPortMin;
-
-  claim(
-    bind: NetworkAddress,
-    open: (local: NetworkAddress, release: () => void) => T,
-  ): Promise<T> {
-    const port = bind.port === 0 ? this.#freePort() : bind.port;
-    const local = { ip: bind.ip, port };
-    const holders = this.#held.get(port) ?? new Map<string, T>();
-    const clashes = [...holders.keys()].some((ip) =>
-      ip === bind.ip || anyAddress.includes(ip) || anyAddress.includes(bind.ip)
-    );
-    if (clashes) {
-      return Promise.reject(
-        new ConflictError(`Port ${keyOf(local)} is in use`, {
-          hint: "Choose another port",
-        }),
-      );
-    }
-    const holder = open(local, () => {
-      if (holders.get(bind.ip) !== holder) return;
-      holders.delete(bind.ip);
-      if (holders.size === 0) this.#held.delete(port);
-    });
-    holders.set(bind.ip, holder);
-    this.#held.set(port, holders);
-    return Promise.resolve(holder);
-  }
-
-  find({ ip, port }: NetworkAddress): T | undefined {
-    const holders = this.#held.get(port);
-    if (holders === undefined) return undefined;
-    return holders.get(ip) ?? anyAddress.map((any) => holders.get(any))
-      .find((holder) => holder !== undefined);
-  }
-
-  #freePort(): number {
-    while (this.#held.has(this.#nextPort)) this.#nextPort++;
-    return this.#nextPort++;
-  }
-}
-
-/** Items in order for one consumer; ends when closed. */
-class Inbox<T> {
-  readonly #items: T[] = [];
-  #wake: PromiseWithResolvers<void> | undefined;
-  #isClosed = false;
-
-  get size(): number {
-    return this.#items.length;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-    this.#signal();
-  }
-
-  /** Returns what nobody took. */
-  close(): readonly T[] {
-    this.#isClosed = true;
-    this.#signal();
-    return this.#items.splice(0);
-  }
-
-  async *items(): AsyncGenerator<T> {
-    while (!this.#isClosed) {
-      const item = this.#items.shift();
-      if (item !== undefined) {
-        yield item;
-        continue;
-      }
-      this.#wake ??= Promise.withResolvers();
-      await this.#wake.promise;
-    }
-  }
-
-  #signal(): void {
-    this.#wake?.resolve();
-    this.#wake = undefined;
-  }
 }
 
 class SimTcpListener implements TcpListener {

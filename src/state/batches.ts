@@ -20,6 +20,7 @@ import {
   utf8,
 } from "../kernel/mod.ts";
 import type { PrivateKey, Signer } from "../ports/mod.ts";
+import { signedInput } from "../identity/mod.ts";
 import { type Operation, placeFault } from "./schema.ts";
 import { utf8Length, valueTextFault } from "./values.ts";
 
@@ -69,10 +70,10 @@ export type SignedBatch = {
 
 export const sessionBytes = 16;
 export const hashBytes = 32;
-const signatureBytes = 64;
+export const signatureBytes = 64;
 /** Bytes of a body beside its operations, at most: seven heads and values. */
 const envelopeBytesMax = 256;
-const context = utf8("pln/batch/1\0");
+const context = "pln/batch/1";
 
 /** What operations of a whole document may take, encoded. */
 export const operationsBytesMax = limits.stateBatchBytesMax - envelopeBytesMax;
@@ -235,10 +236,6 @@ export function parseBatch(body: Uint8Array): Batch {
   };
 }
 
-function signedInput(cluster: ClusterId, body: Uint8Array): Bytes {
-  return concatBytes(context, idBytes(cluster), body);
-}
-
 /** Signs a batch with its owner's key. */
 export function signBatch(
   batch: Batch,
@@ -254,7 +251,7 @@ export function signBatch(
     body,
     signature: options.signer.sign(
       options.key,
-      signedInput(options.cluster, body),
+      signedInput(context, options.cluster, body),
     ),
     hash: options.signer.sha256(body),
   };
@@ -266,14 +263,13 @@ export function encodeSignedBatch(signed: SignedBatch): Bytes {
 }
 
 /**
- * Reads and verifies a signed batch.
+ * Reads a signed batch and verifies nothing: see `checkSignature`.
  *
- * @throws {PlnError} It breaks the protocol, or its owner did not sign it for
- * this cluster.
+ * @throws {PlnError} It breaks the protocol.
  */
-export function parseSignedBatch(
+export function readSignedBatch(
   bytes: Uint8Array,
-  options: { readonly signer: Signer; readonly cluster: ClusterId },
+  options: { readonly signer: Signer },
 ): SignedBatch {
   const signature = new Uint8Array(bytes.subarray(0, signatureBytes));
   const body = new Uint8Array(bytes.subarray(signatureBytes));
@@ -281,15 +277,47 @@ export function parseSignedBatch(
     throw new BatchError("A batch is too short");
   }
   const batch = parseBatch(body);
-  const isSigned = options.signer.verify(
-    idBytes(batch.owner),
-    signedInput(options.cluster, body),
-    signature,
-  );
-  if (!isSigned) {
-    throw new BatchError("A batch is not signed by its owner for this cluster");
-  }
   return { batch, body, signature, hash: options.signer.sha256(body) };
+}
+
+/** What it takes to believe a batch. */
+export type BatchTrust = {
+  readonly signer: Signer;
+  readonly cluster: ClusterId;
+};
+
+/**
+ * @param signed.bytes As `encodeSignedBatch` makes them.
+ * @throws {BatchError} Its owner did not sign it for this cluster.
+ */
+export function checkSignature(
+  signed: { readonly owner: PeerId; readonly bytes: Uint8Array },
+  trust: BatchTrust,
+): void {
+  const { owner, bytes } = signed;
+  const isSigned = trust.signer.verify(
+    idBytes(owner),
+    signedInput(context, trust.cluster, bytes.subarray(signatureBytes)),
+    bytes.subarray(0, signatureBytes),
+  );
+  if (isSigned) return;
+  throw new BatchError("A batch is not signed by its owner for this cluster");
+}
+
+/**
+ * Reads and verifies a signed batch.
+ *
+ * @throws {PlnError} It breaks the protocol, or its owner did not sign it for
+ * this cluster.
+ */
+export function parseSignedBatch(
+  bytes: Uint8Array,
+  options: BatchTrust,
+): SignedBatch {
+  const signed = readSignedBatch(bytes, options);
+  const { owner } = signed.batch;
+  checkSignature({ owner, bytes }, options);
+  return signed;
 }
 
 /** How a signed batch's body starts: a map of 9, its first key "hlc". */

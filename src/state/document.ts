@@ -4,14 +4,10 @@
 // frees every container handle (each pins wasm memory until it is freed).
 
 import { LoroDoc, type LoroMap } from "loro-crdt";
-import { assert, type Digest, digestOf, type PeerId } from "../kernel/mod.ts";
+import { assert, type Digest, type PeerId } from "../kernel/mod.ts";
 import type { Signer } from "../ports/mod.ts";
-import {
-  type Batch,
-  comparePlaces,
-  encodeOperations,
-  operationBytes,
-} from "./batches.ts";
+import { type Batch, comparePlaces, operationBytes } from "./batches.ts";
+import { EntryDigest } from "./entry_digest.ts";
 import type { Operation } from "./schema.ts";
 
 /** Loro keeps the largest peer id for itself. */
@@ -36,13 +32,14 @@ export class OwnerDocument implements Disposable {
   #sizeBytes = 0;
   /** The newest base and what came after: the document's own source. */
   #batches: Batch[] = [];
-  #digest: Digest | undefined;
+  #digest: EntryDigest;
   #isDisposed = false;
 
   /** Empty until batches are applied. */
   constructor(owner: PeerId, signer: Signer) {
     this.owner = owner;
     this.#signer = signer;
+    this.#digest = new EntryDigest(signer);
   }
 
   /** Over all sections; deleted entries do not count. */
@@ -62,7 +59,6 @@ export class OwnerDocument implements Disposable {
    * @throws {AssertionError} The engine fails on a fresh document too.
    */
   apply(batch: Batch): void {
-    this.#digest = undefined;
     if (batch.base) this.#batches = [];
     this.#batches.push(batch);
     if (this.#tryReplay(batch)) return;
@@ -80,6 +76,7 @@ export class OwnerDocument implements Disposable {
     this.#sections = new Set();
     this.#entryCount = 0;
     this.#sizeBytes = 0;
+    this.#digest = new EntryDigest(this.#signer);
   }
 
   #tryReplay(batch: Batch): boolean {
@@ -115,6 +112,7 @@ export class OwnerDocument implements Disposable {
     if (text === undefined) map.delete(key);
     else map.set(key, text);
     this.#operationCount++;
+    this.#digest.set(operation);
     this.#sections.add(section);
     if (old !== undefined) {
       this.#entryCount--;
@@ -159,12 +157,9 @@ export class OwnerDocument implements Disposable {
       .flatMap((section) => this.entries(section));
   }
 
-  /** sha256 over the deterministic CBOR of `operations()`. */
+  /** Over all entries; equal entries give equal digests. */
   digest(): Digest {
-    this.#digest ??= digestOf(
-      this.#signer.sha256(encodeOperations(this.operations())),
-    );
-    return this.#digest;
+    return this.#digest.get();
   }
 
   /** Afterwards nothing else may be called. */

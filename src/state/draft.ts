@@ -8,20 +8,40 @@ import {
   operationBytes,
   operationsBytesMax,
 } from "./batches.ts";
-import type { OwnerDocument } from "./document.ts";
 import type { Operation } from "./schema.ts";
 
 function placeOf({ section, key }: Operation): string {
   return `${section} ${key}`; // neither may hold a space
 }
 
+/** What a draft lies over: an owner's document, or nothing yet. */
+export type DraftGround = {
+  readonly entryCount: number;
+  readonly sizeBytes: number;
+  get(section: string, key: string): string | undefined;
+  operations(): readonly Operation[];
+};
+
+/** A document that a base is about to open. */
+export const noGround: DraftGround = {
+  entryCount: 0,
+  sizeBytes: 0,
+  get: () => undefined,
+  operations: () => [],
+};
+
+/** What a document would have too much of. */
+export type Excess =
+  | { readonly entryCount: number }
+  | { readonly sizeBytes: number };
+
 export class Draft {
-  readonly #document: OwnerDocument;
+  readonly #document: DraftGround;
   readonly #changed = new Map<string, Operation>();
   #entryCount: number;
   #sizeBytes: number;
 
-  constructor(document: OwnerDocument) {
+  constructor(document: DraftGround) {
     this.#document = document;
     this.#entryCount = document.entryCount;
     this.#sizeBytes = document.sizeBytes;
@@ -64,25 +84,35 @@ export class Draft {
     return { entries, sizeBytes };
   }
 
-  /** @throws {LimitError} The document would grow over a limit. */
-  checkLimits(operations: readonly Operation[]): void {
+  /** What operations would make too large; undefined when nothing. */
+  excess(operations: readonly Operation[]): Excess | undefined {
     const growth = this.#growth(operations);
     const entryCount = this.#entryCount + growth.entries;
     if (growth.entries > 0 && entryCount > limits.ownerEntriesMax) {
-      throw new LimitError(
-        `This node would own ${entryCount} entries, more than ` +
-          `${limits.ownerEntriesMax}`,
-        { hint: 'Remove what is not needed with "pln unseed"' },
-      );
+      return { entryCount };
     }
     const sizeBytes = this.#sizeBytes + growth.sizeBytes;
-    if (growth.sizeBytes > 0 && sizeBytes > operationsBytesMax) {
+    const isLarge = growth.sizeBytes > 0 && sizeBytes > operationsBytesMax;
+    return isLarge ? { sizeBytes } : undefined;
+  }
+
+  /** @throws {LimitError} This node's document would grow over a limit. */
+  checkLimits(operations: readonly Operation[]): void {
+    const excess = this.excess(operations);
+    if (excess === undefined) return;
+    const hint = 'Remove what is not needed with "pln unseed"';
+    if ("entryCount" in excess) {
       throw new LimitError(
-        `This node's entries would take ${sizeBytes} bytes, more than ` +
-          `${operationsBytesMax}`,
-        { hint: 'Remove what is not needed with "pln unseed"' },
+        `This node would own ${excess.entryCount} entries, more than ` +
+          `${limits.ownerEntriesMax}`,
+        { hint },
       );
     }
+    throw new LimitError(
+      `This node's entries would take ${excess.sizeBytes} bytes, more than ` +
+        `${operationsBytesMax}`,
+      { hint },
+    );
   }
 
   /** Takes effective operations. */

@@ -25,8 +25,19 @@ export class NewerFormatError extends PlnError {
   readonly kind: ErrorKind = "local";
 }
 
+/** What a file's records are; append only. */
+export const journalContents = {
+  /** Signed batches of this node. */
+  ownBatches: 1,
+  /** Signed batches of one other owner. */
+  replica: 2,
+} as const;
+
+export type JournalContent =
+  typeof journalContents[keyof typeof journalContents];
+
 export type JournalHeader = {
-  /** The number in the file's name. */
+  /** The number in the file's name; 1 where there is none. */
   readonly number: number;
   /** The generation of the file's base. */
   readonly generation: number;
@@ -46,20 +57,21 @@ export type JournalScan = {
 
 const magic = utf8("PLNJ");
 const version = 1;
-/** Signed batches of this node. */
-const contentOwnBatches = 1;
 export const journalHeaderBytes = 24;
 const recordHeaderBytes = 12;
 const checksumBytes = 4;
 /** 0 would make a stretch of zeros a row of good, empty records. */
 const recordBytesMin = 1;
 
-export function encodeJournalHeader(header: JournalHeader): Bytes {
+export function encodeJournalHeader(
+  header: JournalHeader,
+  content: JournalContent = journalContents.ownBatches,
+): Bytes {
   const bytes = new Uint8Array(journalHeaderBytes);
   const view = new DataView(bytes.buffer);
   bytes.set(magic);
   view.setUint16(4, version);
-  view.setUint16(6, contentOwnBatches);
+  view.setUint16(6, content);
   view.setUint32(8, header.number);
   view.setBigUint64(12, BigInt(header.generation));
   view.setUint32(20, crc32c(bytes.subarray(0, 20)));
@@ -84,10 +96,21 @@ export function encodeJournalFile(
   header: JournalHeader,
   base: Uint8Array,
 ): Bytes {
-  const durableBytes = journalHeaderBytes + recordHeaderBytes + base.length;
+  return encodeWholeFile(encodeJournalHeader(header), [base]);
+}
+
+/** A file that gets its name only when all of it is durable. */
+export function encodeWholeFile(
+  header: Uint8Array,
+  records: readonly Uint8Array[],
+): Bytes {
+  const durableBytes = records.reduce(
+    (total, record) => total + recordHeaderBytes + record.length,
+    header.length,
+  );
   return concatBytes(
-    encodeJournalHeader(header),
-    encodeJournalRecord(base, { durableBytes }),
+    header,
+    ...records.map((record) => encodeJournalRecord(record, { durableBytes })),
   );
 }
 
@@ -96,17 +119,20 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** @throws {NewerFormatError} An intact header of a later version. */
-function parseHeader(bytes: Uint8Array): JournalHeader | undefined {
+function parseHeader(
+  bytes: Uint8Array,
+  content: JournalContent,
+): JournalHeader | undefined {
   if (bytes.length < journalHeaderBytes) return undefined;
   const view = viewOf(bytes);
   const isIntact = equalBytes(bytes.subarray(0, magic.length), magic) &&
     view.getUint32(20) === crc32c(bytes.subarray(0, 20));
   if (!isIntact) return undefined;
   const found = view.getUint16(4);
-  if (found > version || view.getUint16(6) !== contentOwnBatches) {
+  if (found > version || view.getUint16(6) !== content) {
     throw new NewerFormatError(
       `The journal has format ${found}.${view.getUint16(6)}; this program ` +
-        `reads ${version}.${contentOwnBatches}`,
+        `reads ${version}.${content}`,
       { hint: 'Run "pln upgrade"; the journal was left as it is' },
     );
   }
@@ -184,13 +210,18 @@ class Scanner {
  *
  * @param options.isRecordStart Whether a record's bytes may start at an offset;
  * it keeps the search after damage linear.
+ * @param options.content What the file should hold; own batches unless told.
  * @throws {NewerFormatError} A later program wrote it.
  */
 export function scanJournal(
   bytes: Uint8Array,
-  options: { readonly isRecordStart: RecordStart },
+  options: {
+    readonly isRecordStart: RecordStart;
+    readonly content?: JournalContent;
+  },
 ): JournalScan {
-  const header = parseHeader(bytes);
+  const { content = journalContents.ownBatches } = options;
+  const header = parseHeader(bytes, content);
   const records: Uint8Array[] = [];
   let endBytes = Math.min(journalHeaderBytes, bytes.length);
   let badRegions = 0;

@@ -1,11 +1,12 @@
 // The state of the cluster as signed batches over owners' documents. Changes
-// go in, a view comes out; in between lie the journal and Loro. This first part
-// holds one owner, this node; formats and views are made for many. Nothing here
-// touches the network.
+// and foreign batches go in, a view comes out; in between lie the journal and
+// Loro. It holds this node's own document and those of all admins; formats and
+// views are made for more. Nothing here touches the network.
 
 export {
   type Batch,
   BatchError,
+  type BatchTrust,
   encodeBatch,
   encodeSignedBatch,
   type HybridTime,
@@ -14,6 +15,7 @@ export {
   signBatch,
   type SignedBatch,
 } from "./batches.ts";
+export type { RowPlace } from "./batch_row.ts";
 export { OwnerDocument } from "./document.ts";
 export { NewerFormatError } from "./journal_file.ts";
 export {
@@ -24,15 +26,22 @@ export {
   type StateReport,
 } from "./owner_state.ts";
 export {
-  type Change,
+  certificateKeys,
+  certificateValue,
   type NodeRecord,
   nodeRecordKey,
+} from "./node_entries.ts";
+export type { Acceptance } from "./replicas.ts";
+export type { AdminHead, BatchHandler } from "./replication.ts";
+export {
+  type Change,
   type Operation,
   type Section,
   sections,
   type SeedSpec,
 } from "./schema.ts";
 export {
+  type EntriesView,
   type IgnoredEntry,
   type OwnerEntries,
   Projector,

@@ -13,17 +13,14 @@ import {
   type PlnError,
 } from "../kernel/mod.ts";
 import type { Ports, PrivateKey } from "../ports/mod.ts";
-import {
-  type Batch,
-  encodeSignedBatch,
-  signBatch,
-  type SignedBatch,
-} from "./batches.ts";
+import { encodeSignedBatch, signBatch, type SignedBatch } from "./batches.ts";
+import type { StoredBatch } from "./batch_row.ts";
 import type { OwnerDocument } from "./document.ts";
 import { Draft } from "./draft.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
 import type { Journal } from "./journal.ts";
 import { type Operation, rightsSections } from "./schema.ts";
+import { isOwnAuthority } from "./admin_entries.ts";
 
 /** Where the owner's row of batches stands. */
 type Head = {
@@ -49,8 +46,10 @@ export type PublisherParts = {
   readonly document: OwnerDocument;
   readonly journal: Journal;
   readonly clock: HybridClock;
+  /** Asked once for each batch; the size is a base's. */
+  readonly wantsBase: (sizeBytes: number) => boolean;
   /** Called once for each group that changed the document. */
-  readonly onApplied: () => void;
+  readonly onApplied: (fresh: readonly StoredBatch[]) => void;
 };
 
 type Pending = {
@@ -61,7 +60,7 @@ type Pending = {
   readonly reject: (cause: unknown) => void;
 };
 
-type Written = { readonly pending: Pending; readonly batch?: Batch };
+type Written = { readonly pending: Pending; readonly stored?: StoredBatch };
 
 export class Publisher implements AsyncDisposable {
   readonly #parts: PublisherParts;
@@ -154,13 +153,13 @@ export class Publisher implements AsyncDisposable {
       return;
     }
     this.#durable = this.#head;
-    const batches = written.map((one) => one.batch)
-      .filter((batch) => batch !== undefined);
-    for (const batch of batches) this.#parts.document.apply(batch);
-    if (batches.length > 0) {
+    const fresh = written.map(({ stored }) => stored)
+      .filter((stored) => stored !== undefined);
+    for (const { batch } of fresh) this.#parts.document.apply(batch);
+    if (fresh.length > 0) {
       // A base that failed may be found by a restart, with what it refused.
       this.#isSettled = !this.#parts.journal.isBroken;
-      this.#parts.onApplied();
+      this.#parts.onApplied(fresh);
     }
     for (const { pending } of written) pending.resolve();
   }
@@ -179,8 +178,8 @@ export class Publisher implements AsyncDisposable {
         continue;
       }
       try {
-        const batch = await this.#write(draft, pending);
-        written.push(batch === undefined ? { pending } : { pending, batch });
+        const stored = await this.#write(draft, pending);
+        written.push(stored === undefined ? { pending } : { pending, stored });
       } catch (cause) {
         pending.reject(cause);
         if (journal.isBroken) failure = { cause };
@@ -189,20 +188,31 @@ export class Publisher implements AsyncDisposable {
     return written;
   }
 
-  /** The batch in the journal; undefined when nothing had to be written. */
-  async #write(draft: Draft, pending: Pending): Promise<Batch | undefined> {
+  /**
+   * The batch in the journal; undefined when nothing had to be written. Peers
+   * take a document from its base on, and only an admin's: so the base has to
+   * show an authority that is new.
+   */
+  async #write(
+    draft: Draft,
+    pending: Pending,
+  ): Promise<StoredBatch | undefined> {
     const operations = draft.effective(pending.operations);
     const isIdle = operations.length === 0;
     if (isIdle && this.#isSettled && !pending.isBaseWanted) return undefined;
     draft.checkLimits(operations);
-    const base = isIdle || this.#parts.journal.needsBase(draft.sizeBytes);
+    const { journal, wantsBase } = this.#parts;
+    const isBaseBetter = wantsBase(draft.sizeBytes);
+    const base = isIdle || pending.isBaseWanted || isBaseBetter ||
+      operations.some(isOwnAuthority) || journal.needsBase(draft.sizeBytes);
     const signed = this.#sign(
       base ? draft.full(operations) : operations,
       { base, touched: operations },
     );
-    await this.#store(signed);
+    const stored = { ...signed, bytes: encodeSignedBatch(signed) };
+    await this.#store(stored);
     draft.add(operations);
-    return signed.batch;
+    return stored;
   }
 
   #sign(
@@ -232,9 +242,9 @@ export class Publisher implements AsyncDisposable {
     );
   }
 
-  async #store(signed: SignedBatch): Promise<void> {
+  async #store(signed: StoredBatch): Promise<void> {
     const { journal } = this.#parts;
-    const record = encodeSignedBatch(signed);
+    const { bytes: record } = signed;
     const { seq, rev } = signed.batch;
     try {
       if (signed.batch.base) {

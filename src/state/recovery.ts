@@ -14,12 +14,14 @@ import {
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import {
+  encodeSignedBatch,
   type HybridTime,
   isBatchStart,
   noHash,
   parseSignedBatch,
   type SignedBatch,
 } from "./batches.ts";
+import { BatchRow } from "./batch_row.ts";
 import { OwnerDocument } from "./document.ts";
 import { laterTime, timeZero } from "./hybrid_clock.ts";
 import { type JournalName, listJournal, settleJournal } from "./journal.ts";
@@ -38,6 +40,8 @@ export type Recovered = {
   readonly time: HybridTime;
   /** The hash of the newest batch. */
   readonly hash: Bytes;
+  /** For peers; empty when records are missing. */
+  readonly row: BatchRow;
   readonly newest: { readonly number: number; readonly sizeBytes: number };
   /** Damaged stretches, refused records and damaged headers. */
   readonly corruptRecords: number;
@@ -65,6 +69,7 @@ class Replay {
   time = timeZero;
   corruptRecords = 0;
   isLossy = false;
+  row = BatchRow.empty;
   #last: SignedBatch | undefined;
 
   constructor(needs: RecoveryNeeds, owner: PeerId) {
@@ -96,6 +101,7 @@ class Replay {
       });
     }
     this.document.apply(batch);
+    this.row = this.row.with({ ...signed, bytes: encodeSignedBatch(signed) });
     this.#last = signed;
     this.generation = Math.max(this.generation, batch.generation);
     this.time = laterTime(this.time, batch.hlc);
@@ -209,6 +215,7 @@ export async function recover(
     generation: replay.generation,
     time: replay.time,
     hash: replay.hash,
+    row: replay.isLossy ? BatchRow.empty : replay.row,
     newest: {
       number: newest?.name.number ?? 0,
       sizeBytes: newest?.sizeBytes ?? 0,

@@ -17,6 +17,8 @@ import {
   type Shape,
   shape,
 } from "../kernel/mod.ts";
+import { rightsEntryShape, rightsSectionNames } from "../identity/mod.ts";
+import { nodeEntryShape, nodeReader, type NodeRecord } from "./node_entries.ts";
 import { utf8Length, valueText } from "./values.ts";
 
 /** The sections this version knows; others are kept, not read. */
@@ -27,24 +29,17 @@ export const sections = [
   "sites",
   "blobs",
   "claims",
+  ...rightsSectionNames,
 ] as const;
 
 /** What this version publishes; peers may hold others. */
 export type Section = typeof sections[number];
 
-/** The one key of a node's record in its own `node` section. */
-export const nodeRecordKey = "self";
-
 /**
  * Sections of the admins' documents that decide rights (DESIGN.md section 4):
  * a batch's `rev` is the number of the newest batch that touched one of them.
  */
-export const rightsSections: ReadonlySet<string> = new Set([
-  "grants",
-  "denies",
-  "redemptions",
-  "invites",
-]);
+export const rightsSections: ReadonlySet<string> = new Set(rightsSectionNames);
 
 const sectionForm = /^[a-z][a-z0-9-]*$/;
 const keyForm = /^[\x21-\x7e]+$/;
@@ -150,18 +145,6 @@ const seedMembers = {
   publishedMs: wholeNumber,
 };
 
-const nodeMembers = {
-  name: shape.pipe(
-    shape.string(),
-    shape.check(isName, "It is no node name"),
-  ),
-  version: shape.pipe(
-    shape.string(),
-    shape.regex(/^[\x21-\x7e]{1,64}$/, "A version is 1 to 64 characters"),
-  ),
-  startedMs: wholeNumber,
-};
-
 /** A published seed. Times in milliseconds, wall clock for `publishedMs`. */
 export type SeedSpec = {
   readonly digest: Digest;
@@ -181,38 +164,33 @@ export type SeedSpec = {
   readonly publishedMs: number;
 };
 
-/** What a node says about itself. `startedMs` is wall clock. */
-export type NodeRecord = {
-  readonly name: string;
-  readonly version: string;
-  readonly startedMs: number;
-};
-
 type StoredSeed = Omit<SeedSpec, "digest"> & { readonly digest: string };
 
 const seedReader: Shape<StoredSeed> = shape.object(seedMembers);
-const nodeReader: Shape<NodeRecord> = shape.object(nodeMembers);
 
-/** What a publish may write: the rule for the key and the strict shape. */
-type Writer = {
-  readonly checkKey: (key: string) => void;
-  readonly shape: Shape<JsonValue>;
-};
+/**
+ * The strict shape of what a publish may write under a key.
+ *
+ * @throws {InputError} The section has no such key.
+ */
+type Writer = (key: string, value: JsonValue) => Shape<JsonValue>;
+
+function writeNode(key: string): Shape<JsonValue> {
+  const entry = nodeEntryShape(key);
+  if (entry !== undefined) return entry;
+  throw new InputError(`A node says nothing about itself under "${key}"`);
+}
 
 const writers: ReadonlyMap<string, Writer> = new Map<string, Writer>([
-  ["seeds", {
-    checkKey: (key) => {
-      parseName(key, "seed");
-    },
-    shape: shape.strictObject(seedMembers),
+  ["seeds", (key) => {
+    parseName(key, "seed");
+    return shape.strictObject(seedMembers);
   }],
-  ["node", {
-    checkKey: (key) => {
-      if (key === nodeRecordKey) return;
-      throw new InputError(`A node's record has the key "${nodeRecordKey}"`);
-    },
-    shape: shape.strictObject(nodeMembers),
-  }],
+  ["node", writeNode],
+  ...rightsSectionNames.map((section): [string, Writer] => [
+    section,
+    (key, value) => rightsEntryShape(section, key, { value }),
+  ]),
 ]);
 
 /** One change of a publish; without a value the entry is deleted. */
@@ -246,10 +224,10 @@ export function parseChange(change: Change): Operation {
   if (writer === undefined) {
     throw new InputError(`This version publishes nothing in "${section}"`);
   }
-  writer.checkKey(key);
   const what = `Entry "${key}" of "${section}"`;
   valueText(value, what); // refuses what is no JSON before its shape is read
-  const text = valueText(shape.parseShape(writer.shape, value, { what }), what);
+  const fitting = shape.parseShape(writer(key, value), value, { what });
+  const text = valueText(fitting, what);
   return { section, key, text };
 }
 

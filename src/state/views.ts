@@ -13,9 +13,9 @@ import {
   type PeerId,
 } from "../kernel/mod.ts";
 import type { Signer } from "../ports/mod.ts";
+import type { Rights } from "../identity/mod.ts";
+import { type NodeRecord, nodeRecordKey } from "./node_entries.ts";
 import {
-  type NodeRecord,
-  nodeRecordKey,
   type Operation,
   type Reading,
   readNodeRecord,
@@ -38,15 +38,23 @@ export type IgnoredEntry = {
   readonly reason: string;
 };
 
-/** Never changes: a change of state makes another view. */
-export type View = {
+/** What entries other than those of rights add up to. */
+export type EntriesView = {
   /** By name; of several owners of a name the lowest id holds it. */
   readonly seeds: ReadonlyMap<string, SeedEntry>;
   /** This node's own record, once it was published. */
   readonly node?: NodeRecord;
   readonly ignored: readonly IgnoredEntry[];
-  /** Over everything in all documents, what is ignored included. */
+  /** Over everything in these documents, what is ignored included. */
   readonly digest: Digest;
+};
+
+/** Never changes: a change of state makes another view. */
+export type View = EntriesView & {
+  /** Of all admins' documents that this node holds. */
+  readonly rights: Rights;
+  /** What the other admins say of themselves, as far as it fits. */
+  readonly adminRecords: ReadonlyMap<PeerId, NodeRecord>;
 };
 
 /** What a projection reads of an owner's document. */
@@ -105,7 +113,7 @@ export class Projector {
   }
 
   /** Whatever the order of the documents, the view is the same. */
-  project(documents: readonly OwnerEntries[]): View {
+  project(documents: readonly OwnerEntries[]): EntriesView {
     const sorted = documents.toSorted((left, right) =>
       left.owner < right.owner ? -1 : 1
     );

@@ -1,12 +1,16 @@
 // `deno task bench`: figures with their targets, as JSON with the machine
 // described. It asserts nothing about time; a figure that misses its target says
 // so in "met". `deno task bench processes` runs real processes, like a user's;
-// `deno task bench seeds` runs seeds on the pool, in this process.
+// `deno task bench seeds` runs seeds on the pool, in this process; and
+// `deno task bench transport` measures frames, QUIC and authentication,
+// `deno task bench calls` calls between two nodes.
 
 import { utf8 } from "../../src/kernel/mod.ts";
 import { example, Lab } from "../e2e/lab.ts";
 import { Figures, median } from "./figures.ts";
+import { benchCalls } from "./calls.ts";
 import { benchSeeds } from "./seeds.ts";
+import { benchTransport } from "./transport.ts";
 
 const figures = new Figures();
 
@@ -110,7 +114,12 @@ async function processes(): Promise<void> {
   }
 }
 
-const benches = { processes, seeds: () => benchSeeds(figures) };
+const benches = {
+  processes,
+  seeds: () => benchSeeds(figures),
+  transport: () => benchTransport(figures),
+  calls: () => benchCalls(figures),
+};
 const wanted = Deno.args[0];
 if (wanted !== undefined && !Object.hasOwn(benches, wanted)) {
   console.error(`There is no bench "${wanted}": ${Object.keys(benches)}`);

@@ -45,7 +45,7 @@ print("machine", {
   });
 }
 
-const { cluster, key, seedChange, signer, specOf } = await import(
+const { cluster, key, root, seedChange, signer, specOf } = await import(
   "../unit/state_lab.ts"
 );
 const { openOwnerState, OwnerDocument, parseSignedBatch } = await import(
@@ -65,15 +65,15 @@ const { isBatchStart, noHash } = await import("../../src/state/batches.ts");
 const quiet = () => {};
 const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-function openIn(root: string) {
+function openIn(directory: string) {
   const needs = {
     clock: openClock(),
-    disk: openDisk(root),
+    disk: openDisk(directory),
     log,
     random: openRandom(),
     signer,
   };
-  return openOwnerState(needs, { key, cluster });
+  return openOwnerState(needs, { key, root });
 }
 
 async function inDirectory(work: (root: string) => Promise<void>) {

@@ -17,6 +17,10 @@ Deno.test("without a daemon every command that needs one exits 6", async () => {
     ["inspect", "hello"],
     ["unseed", "hello"],
     ["recover", "--accept-loss"],
+    ...[["invite"], ["invite", "ls"], ["invite", "revoke", "3f9a"]],
+    ...[["grant", "bob", "--leaf"], ["deny", "bob"], ["allow", "bob"]],
+    ...[["props"], ["props", "bob", "zone=home"], ["ping", "bob"]],
+    ["root", "apply", "pln-root-statement:abc"],
   ];
   for (const args of commands) {
     await lab.refused(args, {

@@ -20,6 +20,8 @@ const verbs = [
     "version",
   ],
   ...["completion", "help", "config show"],
+  ...["invite", "invite ls", "invite revoke", "join", "leave", "ping"],
+  ...["grant", "deny", "allow", "props", "root sign", "root apply"],
 ];
 
 Deno.test("pln help explains every command, in 80 columns", async () => {

@@ -97,17 +97,22 @@ Deno.test("pln inspect of what there is not says what may be meant", async () =>
   await lab.must(["seed", example("hello")]);
   await lab.refused(["inspect", "helo"], {
     code: 3,
-    says: /There is no seed "helo"/,
+    says: /There is no seed and no node "helo"/,
     next: /Did you mean "hello"\?/,
   });
   await lab.refused(["inspect", "orchard"], {
+    code: 3,
+    says: /There is no seed and no node "orchard"/,
+    next: /pln status/,
+  });
+  await lab.refused(["inspect", "orchard", "--seed"], {
     code: 3,
     says: /There is no seed "orchard"/,
     next: /pln status seeds/,
   });
   await lab.refused(["inspect", ".."], {
     code: 2,
-    says: /no seed name/,
+    says: /no name of a seed or a node/,
     next: /\S/,
   });
 });

@@ -207,6 +207,7 @@ export class Lab implements AsyncDisposable {
       args: rest,
       cwd: options.cwd ?? root,
       env: {
+        PLN_PORT: "0", // many nodes on one machine
         PLN_DIR: this.directory,
         PLN_DENO: Deno.execPath(),
         NO_COLOR: "1",

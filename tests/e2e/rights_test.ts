@@ -12,8 +12,14 @@ const probe = new URL("./fixtures/try_rights.ts", import.meta.url).pathname;
 const basic = ["readListedEnv"];
 /** Asking the daemon; Deno's fetch wants a TCP host beside the socket. */
 const socket = ["connectSocket", "connectPort80"];
-const keys = ["readKeys", "listKeys", "writeKeys", "moveKeys"];
-const certs = ["readCerts", "writeCerts"];
+const rootKey = ["readRootKey", "readRootCert"];
+const keys = [
+  ...["readKeys", "readRootKey", "listKeys", "writeKeys", "moveKeys"],
+];
+const certs = ["readCerts", "readRootCert", "writeCerts"];
+/** Of clusters that the node has left: there are keys in it. */
+const old = ["readOldKeys", "writeOld"];
+const members = ["readPeers", "writePeers", "writeReplica"];
 const config = ["readConfig", "writeConfig"];
 /** The directory itself, and a file in it that nobody knows. */
 const around = ["openInside", "readInside", "writeInside"];
@@ -22,8 +28,12 @@ const lock = ["readLock", "writeLock"];
 const journal = ["readJournal", "writeJournal"];
 const withoutKeys = [
   ...[...around, ...certs, ...config, ...logs, ...lock, ...journal],
+  ...members,
 ];
-const directory = [...withoutKeys, ...keys];
+const directory = [...withoutKeys, ...keys, ...old];
+/** Keys may be moved and removed, but not read. */
+const secret = ["readKeys", "readRootKey", "readOldKeys"];
+const withoutReadingKeys = directory.filter((one) => !secret.includes(one));
 const daemonSys = [
   ...["loadavg", "systemMemoryInfo", "hostname", "networkInterfaces"],
 ];
@@ -51,8 +61,50 @@ const roles: readonly Role[] = [
       ["call", "hello", "greet"],
       ["unseed", "hello"],
       ["recover", "--accept-loss"],
+      ["invite", "--publisher", "--prop", "a=b", "--ttl", "1h"],
+      ["invite", "ls"],
+      ["invite", "revoke", "3f9a"],
+      ["props", "bob", "a=b"],
+      ["ping", "bob", "-c", "3"],
+      ["root", "apply", "-"],
+      ["root", "apply", "pln-root-statement:abc"],
     ],
     rights: socket,
+  },
+  {
+    role: "a decision about a member has the root key too, and no other key",
+    lines: [
+      ["grant", "bob", "--admin"],
+      ["deny", "bob", "--reason", "x", "--keep"],
+      ["allow", "bob"],
+    ],
+    rights: [...socket, ...rootKey],
+  },
+  {
+    role: "a decision about a member reads the files that it names",
+    lines: [["grant", "bob", "--leaf", "--passphrase-file", module]],
+    rights: [...socket, ...rootKey, "readModule"],
+  },
+  {
+    role: "pln root sign has the root key, and neither daemon nor network",
+    lines: [
+      ["root", "sign", "-", "--yes"],
+      ["root", "sign", "pln-root-request:abc"],
+    ],
+    rights: rootKey,
+  },
+  {
+    role: "pln root sign reads the file that it signs",
+    lines: [
+      ["root", "sign", module],
+      ["root", "sign", "--root-key", module, "-"],
+    ],
+    rights: [...rootKey, "readModule"],
+  },
+  {
+    role: "pln root without more has nothing",
+    lines: [["root"], ["root", "nonsense", module]],
+    rights: [],
   },
   {
     role: "pln seed has the socket and its file",
@@ -82,8 +134,31 @@ const roles: readonly Role[] = [
   },
   {
     role: "pln id has the certificates, and may ask the daemon",
+    isInitialised: true,
     lines: [["id"]],
-    rights: [...socket, "readCerts"],
+    rights: [...socket, "readCerts", "readRootCert"],
+  },
+  {
+    role: "pln id makes the keys of a node that has none, and no root key's",
+    lines: [["id"]],
+    rights: [...socket, ...directory.filter((one) => one !== "readRootKey")],
+  },
+  {
+    role: "pln leave moves keys, and reads none",
+    lines: [["leave"], ["leave", "--yes"]],
+    rights: [...socket, ...withoutReadingKeys],
+  },
+  {
+    role: "pln join has the network and the directory, and nothing beside",
+    lines: [
+      ["join", "-"],
+      ["join", module, "--name", "x", "--public", "--yes"],
+      ["join", "-", "--no-up", "--port", "0"],
+    ],
+    rights: [
+      ...["connectSocket", "connectPort80", "connectTcp", "listenTcp"],
+      ...directory,
+    ],
   },
   {
     role: "pln down has the socket and the lock",
@@ -103,7 +178,7 @@ const roles: readonly Role[] = [
   {
     role: "pln purge --include-keys lists and removes keys, and opens none",
     lines: [["purge", "--include-keys"]],
-    rights: directory.filter((right) => right !== "readKeys"),
+    rights: withoutReadingKeys,
   },
   {
     role: "pln init has the directory",
@@ -133,12 +208,16 @@ const roles: readonly Role[] = [
 
 /** A node's directory and a foreign one; none of the contents is real. */
 async function makeDirectories(lab: Lab): Promise<void> {
-  const directories = ["in/keys", "in/certs", "in/journal", "out"];
+  const directories = [
+    ...["in/keys", "in/certs", "in/journal", "in/replicas", "in/old/x/keys"],
+    "out",
+  ];
   for (const name of directories) {
     await Deno.mkdir(lab.path(name), { recursive: true });
   }
   const files = [
     ...["note", "keys/node.pem", "config.yaml", "lock", "journal/1"],
+    ...["keys/root.pem", "old/x/keys/node.pem", "peers.json"],
     ...["pln.log", "pln.log.4"],
   ].map((name) => `in/${name}`);
   for (const name of [...files, "out/note"]) {
@@ -245,9 +324,13 @@ Deno.test("a daemon runs with its socket beside another's", async () => {
 
 Deno.test("rights: the starter's right to run names the launcher alone", async () => {
   await using lab = await Lab.open();
-  const verbs = ["status", "seed", "init", "set", "up", "call", "logs", "down"];
-  for (const verb of verbs) {
-    const flags = await lab.must(["--print-rights", verb]);
+  const lines = [
+    ...["status", "seed", "init", "set", "up", "call", "logs", "down", "id"],
+    ...["invite", "grant", "deny", "allow", "props", "ping", "leave"],
+    ...["root sign", "root apply"],
+  ];
+  for (const line of lines) {
+    const flags = await lab.must(["--print-rights", ...line.split(" ")]);
     assert.doesNotMatch(flags, /--allow-run|--allow-ffi|--allow-all|^-A$/m);
   }
   for (const line of [["up", "-d"], ["restart"]]) {
@@ -255,4 +338,9 @@ Deno.test("rights: the starter's right to run names the launcher alone", async (
     assert.match(flags, new RegExp(`^--allow-run=${launcher}$`, "m"));
     assert.doesNotMatch(flags, /^--allow-net$|--allow-ffi|--allow-sys/m);
   }
+  const join = await lab.must(["--print-rights", "join", "-"]);
+  assert.match(join, new RegExp(`^--allow-run=${launcher}$`, "m"));
+  assert.match(join, /^--allow-net$/m);
+  assert.match(join, /^--deny-net=169\.254\.169\.254$/m);
+  assert.doesNotMatch(join, /--allow-ffi|--allow-sys|--allow-all|^-A$/m);
 });

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addressOf, hostOf, parseAddress } from "../../src/egress/address.ts";
+import { addressOf, hostOf, parseAddress } from "../../src/kernel/mod.ts";
 import { HostGrant, targetOf } from "../../src/egress/grant.ts";
 import {
   EgressRefusal,

@@ -12,7 +12,7 @@ import {
   PlnError,
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
-import type { Node } from "../../src/node.ts";
+import type { Node } from "../../src/node/mod.ts";
 import {
   openSimNode,
   replay,

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { PlnError } from "../../src/kernel/mod.ts";
-import type { Node } from "../../src/node.ts";
+import type { Node } from "../../src/node/mod.ts";
 import type { DiskFault, Random } from "../../src/ports/mod.ts";
 import {
   initSimNode,

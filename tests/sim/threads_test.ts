@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { limits } from "../../src/kernel/mod.ts";
-import type { Node } from "../../src/node.ts";
+import type { Node } from "../../src/node/mod.ts";
 import {
   initSimNode,
   openSimMachine,

@@ -95,7 +95,7 @@ ambient.refuses("each whole global", {
 });
 
 ambient.refuses("the clock and randomness", {
-  file: "src/node.ts",
+  file: "src/node/mod.ts",
   source: "Date.now(); new Date(); new Date; Date(); Math.random();" +
     'AbortSignal.timeout(5); Date["now"](); const draw = Math.random;',
   says: [
@@ -105,7 +105,7 @@ ambient.refuses("the clock and randomness", {
 });
 
 ambient.refuses("globals by way of globalThis", {
-  file: "src/node.ts",
+  file: "src/node/mod.ts",
   source: "globalThis.crypto; (globalThis as T).Date?.now();" +
     'globalThis["console"].log(); globalThis.globalThis.fetch(1);' +
     "new globalThis.Date(); globalThis[name]; f(globalThis);" +
@@ -117,7 +117,7 @@ ambient.refuses("globals by way of globalThis", {
 });
 
 ambient.refuses("other names for the clock and randomness", {
-  file: "src/node.ts",
+  file: "src/node/mod.ts",
   source: "const { now } = Date; const { random = 1 } = Math;" +
     "const Clock = Date; function f(D = Date, { now } = Date) {}" +
     "const { ...rest } = Math; Math[name](); let m; m = Math;" +
@@ -129,7 +129,7 @@ ambient.refuses("other names for the clock and randomness", {
 });
 
 ambient.refuses("a global in a value, a shorthand or a default", {
-  file: "src/node.ts",
+  file: "src/node/mod.ts",
   source: "f({ crypto }); f({ a: fetch, [self]: 1 }); [...navigator];" +
     "const g = (send = fetch) => send; f(typeof Deno); f`${console}`;" +
     "class A extends Worker { log = console; accessor a = alert; }",
@@ -141,7 +141,7 @@ ambient.refuses("a global in a value, a shorthand or a default", {
 });
 
 ambient.refuses("a global that only another scope or a type shadows", {
-  file: "src/node.ts",
+  file: "src/node/mod.ts",
   source: `
     function f(crypto, a = alert) { const fetch = crypto; var alert; }
     crypto(fetch);
@@ -165,7 +165,7 @@ ambient.refuses("all of Deno but exit in main.ts", {
 });
 
 ambient.refuses("import.meta in src", {
-  file: "src/daemon.ts",
+  file: "src/daemon/mod.ts",
   source: "open(import.meta.url); open(import.meta.dirname);",
   says: [/where their code lies/, /where their code lies/],
 });

@@ -23,10 +23,8 @@ order.accepts("the mod.ts of a folder that comes earlier", {
 });
 
 order.accepts("single files by their own path", {
-  file: "src/daemon.ts",
-  source: 'import { openNode } from "./node.ts";' +
-    'import { VERSION } from "./version.ts";' +
-    'const late = import("./control/mod.ts");',
+  file: "src/node/node.ts",
+  source: 'import { version } from "../version.ts";',
 });
 
 order.accepts("what main.ts may import", {
@@ -44,7 +42,7 @@ order.refuses("a folder that comes later, in every form of import", {
   file: "src/kernel/ids.ts",
   source: 'import { a } from "../ports/mod.ts";' +
     'import type { B } from "../ports/mod.ts";' +
-    'export * from "../ports/mod.ts"; export { c } from "../node.ts";' +
+    'export * from "../ports/mod.ts"; export { c } from "../node/mod.ts";' +
     'const d = import("../ports/mod.ts"); import(`../cli/mod.ts`);' +
     'type E = import("../ports/mod.ts").E;',
   says: [
@@ -127,8 +125,8 @@ npm.accepts("node: modules in adapters", {
   source: 'import { connect } from "node:net"; import("node:fs/promises");',
 });
 
-npm.accepts("js-yaml in src/config.ts", {
-  file: "src/config.ts",
+npm.accepts("js-yaml in src/config", {
+  file: "src/config/file.ts",
   source: 'import { load } from "js-yaml"; import "./kernel/mod.ts";',
 });
 

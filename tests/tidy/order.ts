@@ -15,18 +15,24 @@ export interface Place {
 export const ORDER: ReadonlyMap<string, Place> = table([
   ["kernel", "src/kernel/mod.ts", []],
   ["ports", "src/ports/mod.ts", ["kernel"]],
-  ["identity", "src/identity/mod.ts", ["kernel", "ports"]],
+  ["identity", "src/identity/mod.ts", ["kernel", "ports", "version"]],
   ["transport", "src/transport/mod.ts", ["kernel", "ports", "identity"]],
-  [
-    "mesh",
-    "src/mesh/mod.ts",
-    ["kernel", "ports", "identity", "transport"],
-  ],
+  ["mesh", "src/mesh/mod.ts", ["kernel", "ports", "identity", "transport"]],
   ["state", "src/state/mod.ts", ["kernel", "ports", "identity"]],
   [
     "gossip",
     "src/gossip/mod.ts",
     ["kernel", "ports", "identity", "transport", "mesh"],
+  ],
+  [
+    "admission",
+    "src/admission/mod.ts",
+    ["kernel", "ports", "identity", "transport", "mesh"],
+  ],
+  [
+    "calls",
+    "src/calls/mod.ts",
+    ["kernel", "ports", "identity", "transport"],
   ],
   ["blobs", "src/blobs/mod.ts", ["kernel", "ports", "transport"]],
   ["placement", "src/placement/mod.ts", ["kernel", "ports"]],
@@ -53,31 +59,37 @@ export const ORDER: ReadonlyMap<string, Place> = table([
   ],
   ["control", "src/control/mod.ts", ["kernel", "ports"]],
   ["adapters", "src/adapters/mod.ts", ["kernel", "ports"]],
-  ["config", "src/config.ts", ["kernel", "ports"]],
+  ["config", "src/config/mod.ts", ["kernel", "ports"]],
   ["version", "src/version.ts", []],
   [
     "node",
-    "src/node.ts",
+    "src/node/mod.ts",
     [
       ...["kernel", "ports", "identity", "transport", "mesh", "state"],
-      ...["gossip", "blobs", "placement", "egress", "seeds", "services"],
-      ...["sites", "config", "version"],
+      ...["gossip", "admission", "calls", "blobs", "placement", "egress"],
+      ...["seeds", "services", "sites", "config", "version"],
     ],
   ],
   [
     "daemon",
-    "src/daemon.ts",
+    "src/daemon/mod.ts",
     ["kernel", "ports", "control", "config", "node", "version"],
   ],
   [
     "cli",
     "src/cli/mod.ts",
-    ["kernel", "ports", "control", "config", "node", "daemon", "version"],
+    [
+      ...["kernel", "ports", "identity", "transport", "mesh", "admission"],
+      ...["control", "config", "node", "daemon", "version"],
+    ],
   ],
   [
     "sim",
     "src/sim/mod.ts",
-    ["kernel", "ports", "config", "node", "guest", "seeds", "state"],
+    [
+      ...["kernel", "ports", "identity", "config", "node", "guest"],
+      ...["seeds", "state", "admission"],
+    ],
   ],
   ["main", "main.ts", ["cli", "adapters", "guest", "kernel", "ports"]],
 ]);

@@ -2,7 +2,8 @@
 // each shell that is installed accepts its script.
 
 import assert from "node:assert/strict";
-import { CliWorld, sampleDetails } from "./cli_world.ts";
+import type { PeerStatus } from "../../src/control/mod.ts";
+import { CliWorld, sampleDetails, sampleStatus } from "./cli_world.ts";
 
 async function propose(...words: string[]): Promise<readonly string[]> {
   const world = new CliWorld();
@@ -46,6 +47,47 @@ Deno.test("completion proposes seeds, keys and shells by position", async () => 
   assert.deepEqual(await propose("help", "config", "s"), ["show"]);
   assert.deepEqual(await propose("help", "seed", "s"), []);
   assert.deepEqual(await propose("help", "_"), [], "the hidden one stays so");
+});
+
+Deno.test("completion proposes nodes by their names, or by their ids", async () => {
+  const nodes = ["ann", "bob", "cleo", "d4d4d4d4d4d4"];
+  for (const verb of ["grant", "deny", "allow", "ping", "props"]) {
+    const all = await propose(verb, "");
+    assert.deepEqual(all.filter(isNoFlag), nodes, verb);
+  }
+  assert.deepEqual(await propose("deny", "c"), ["cleo"]);
+  assert.deepEqual(await propose("ping", "d4"), ["d4d4d4d4d4d4"]);
+  assert.deepEqual(
+    (await propose("inspect", "")).filter(isNoFlag),
+    ["hello", "loops", ...nodes],
+  );
+  const on = ["call", "hello", "greet", "--on"];
+  assert.deepEqual((await propose(...on, "")).filter(isNoFlag), nodes);
+  assert.deepEqual(await propose(...on, "b"), ["bob"]);
+  assert.deepEqual(await propose("invite", "a"), [], "a whole id, or nothing");
+});
+
+Deno.test("completion proposes no node's name that a shell would act on", async () => {
+  const world = new CliWorld();
+  const [ann] = sampleStatus.nodes;
+  const nodes = ["$(id)", "a b", "-rf", "\u001b[2J", "ok"]
+    .map((name) => ({ ...ann as PeerStatus, name, peer: "f6".repeat(32) }));
+  world.serve({ status: () => ({ ...sampleStatus, nodes }) });
+  const ran = await world.run("__complete", "--", "ping", "");
+  assert.deepEqual(
+    ran.out.trimEnd().split("\n").filter(isNoFlag),
+    ["f6f6f6f6f6f6", "ok"],
+  );
+});
+
+Deno.test("completion knows what follows a command that is a group too", async () => {
+  const all = await propose("invite", "");
+  assert.deepEqual(all.filter(isNoFlag), ["ls", "revoke"]);
+  assert.deepEqual(await propose("invite", "l"), ["ls"]);
+  assert.ok((await propose("invite", "--")).includes("--publisher"));
+  assert.deepEqual(await propose("root", "s"), ["sign"]);
+  assert.deepEqual(await propose("help", "invite", "r"), ["revoke"]);
+  assert.deepEqual(await propose("root", "sign", "x"), [], "files");
 });
 
 Deno.test("completion proposes the functions of the seed on the line", async () => {

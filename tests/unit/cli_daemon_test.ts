@@ -70,13 +70,12 @@ Deno.test("pln up makes a cluster where there is none, and says so", async () =>
 
 Deno.test("pln up ends at once with 130 on the second signal", async () => {
   const world = await initialised();
-  const disk = world.simDisk();
   const up = world.run("up");
   await world.served;
   world.signal("SIGINT");
   world.signal("SIGINT");
   assert.equal((await up).code, 130);
-  disk.kill();
+  await world.released;
 });
 
 Deno.test("pln down stops a daemon and returns when its lock is free", async () => {

@@ -146,9 +146,40 @@ Deno.test("pln id asks the daemon, else reads the certificates", async () => {
   assert.deepEqual(await world.run("id"), alone, "it reads no key");
   world.serve();
   assert.equal((await world.run("id")).out, `${samplePeer}\n`);
-  const none = await new CliWorld().run("id");
-  assert.equal(none.code, 3);
-  assert.match(none.err, /There is no node in/);
+});
+
+Deno.test("pln id gives a directory without a node its key", async () => {
+  const world = new CliWorld();
+  const first = await world.run("id");
+  assert.match(first.out, /^[0-9a-f]{64}\n$/);
+  assert.match(first.err, /^This node is in no cluster yet\. .*\n.*pln invite/);
+  const again = await world.run("id", "--json");
+  const peer = first.out.trim();
+  assert.deepEqual([again.code, again.err], [0, ""], "no note for programs");
+  assert.deepEqual(JSON.parse(again.out), { version: 1, peer });
+  const made = await world.run("init", "--json");
+  assert.equal(JSON.parse(made.out).peer, peer, "init uses that key");
+  const { cluster, tier } = JSON.parse((await world.run("id", "--json")).out);
+  assert.deepEqual([cluster, tier], [JSON.parse(made.out).cluster, "admin"]);
+});
+
+Deno.test("pln id leaves an offline root key where it lies", async () => {
+  const world = new CliWorld();
+  const { rootKey } = identityFiles;
+  const text = utf8("a root key");
+  await world.disk().writeAtomic(rootKey, text, { mode: 0o600 });
+  assert.equal((await world.run("id")).code, 0);
+  const keys = (await world.disk().list("keys")).map(({ name }) => name);
+  assert.deepEqual(keys, ["authority.pem", "node.pem", "root.pem"]);
+  assert.equal(await textOf(world, rootKey), "a root key");
+});
+
+Deno.test("pln id waits for nobody who holds the directory", async () => {
+  const world = new CliWorld();
+  await using _lock = await world.disk().lock("lock");
+  const ran = await world.run("id");
+  assert.deepEqual([ran.code, ran.out], [1, ""]);
+  assert.match(ran.err, /^pln: A daemon uses/);
 });
 
 Deno.test("pln set edits config.yaml and tells a running daemon", async () => {
@@ -173,7 +204,7 @@ Deno.test("pln set edits config.yaml and tells a running daemon", async () => {
 Deno.test("pln set refuses unknown keys and values, and writes nothing", async () => {
   const world = new CliWorld();
   const cases = [
-    [["set", "htpp", "1"], /no key "htpp"\n {2}The keys are name, http/],
+    [["set", "htpp", "1"], /no key "htpp"\n {2}The keys are name, port/],
     [["set", "http", "x"], /http must be a port/],
     [["set", "http", "off"], /cannot be set to off\n {2}Run "pln unset http"/],
     [["set", "name"], /"name" needs a value/],
@@ -236,6 +267,9 @@ Deno.test("pln config show prints the file, or each setting's origin", async () 
     effective.out,
     "KEY          VALUE         ORIGIN\n" +
       "name         ann-s-laptop  default\n" +
+      "port         60611         default\n" +
+      "public       false         default\n" +
+      "ips          none          default\n" +
       "http         8081          file\n" +
       "static-http  off           default\n" +
       "log-level    debug         environment\n",
@@ -253,7 +287,15 @@ const data = [
   ...["pln.log", "pln.log.1"],
   ...["pln.err", "pln.err.12"],
 ];
-const kept = ["config.yaml", "peers.json", "holiday.jpg"];
+const left = "old/0123abcd-2";
+const identity = [
+  ...["peers.json", "peers.json.damaged", `replicas/${"ef".repeat(32)}.log`],
+  ...[`${left}/moved`, `${left}/keys/node.pem`, `${left}/keys-1/root.pem`],
+  ...[`${left}/certs/root.pem`, `${left}/journal/00000001.log`],
+  ...[`${left}/replicas/${"ef".repeat(32)}.log`, `${left}/peers.json`],
+  `${left}/store/ab/${"ab".repeat(32)}`,
+];
+const kept = ["config.yaml", "holiday.jpg", ...identity];
 
 async function used(): Promise<CliWorld> {
   const world = await initialised();
@@ -274,12 +316,10 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
   assert.equal(
     ran.out,
     "Removed cache, journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
-      "Kept certs, config.yaml, keys, peers.json and 1 other entry\n",
+      "Kept certs, config.yaml, keys, old, peers.json, peers.json.damaged, " +
+      "replicas and 1 other entry\n",
   );
-  assert.deepEqual(
-    await namesIn(world),
-    ["certs", "config.yaml", "holiday.jpg", "keys", "lock", "peers.json"],
-  );
+  for (const path of kept) assert.equal(await textOf(world, path), "x", path);
   const again = await world.run("purge", "--yes");
   assert.match(again.out, /^There was nothing to remove\n/);
 });
@@ -298,16 +338,20 @@ Deno.test("pln purge spares strangers' files inside the node's folders", async (
     ...["keys/mine.pem", "certs/ca.pem", "journal/diary.log"],
     ...["store/photos.jpg", "store/ab/x.jpg", `store/cd/${"ab".repeat(32)}`],
     ...["cache/x", "cache/modules/x", "keys/root.pem.bak"],
-    "journal/00000002.log/x",
+    ...["journal/00000002.log/x", "replicas/x.log", "old/x", "old/y/moved"],
+    ...[`${left}/diary`, `${left}/keys/mine.pem`, `${left}/store/ab/y.jpg`],
   ];
   for (const path of foreign) await world.disk().writeAtomic(path, utf8("x"));
   const ran = await world.run("purge", "--yes", "--include-keys");
   assert.equal(ran.code, 0, ran.err);
-  assert.match(ran.out, /^Removed cache, certs, .*\nKept 11 other entries\n$/);
+  assert.match(ran.out, /^Removed cache, certs, .*\nKept 17 other entries\n$/);
   for (const path of foreign) {
     assert.equal(await textOf(world, path), "x", path);
   }
-  const gone = [...data, ...Object.values(identityFiles), "lock"];
+  const gone = [
+    ...[...data, ...identity, "lock"],
+    ...Object.values(identityFiles),
+  ];
   for (const path of gone) {
     assert.equal(await world.disk().stat(path), undefined, path);
   }

@@ -110,7 +110,31 @@ const rights: Readonly<Record<string, readonly string[]>> = {
   ],
   "seed -- outside": ["readOutside", "askSocket"],
   "seed -": ["askSocket"],
-  "id": ["askSocket"],
+  "id": [...directoryRights, "askSocket"], // before there is a node
+  "invite --publisher --prop a=b --ttl 1h": ["askSocket"],
+  "invite ls": ["askSocket"],
+  "invite revoke 3f9a": ["askSocket"],
+  "grant bob --prop a=b --publisher": ["askSocket"],
+  "grant --root-key outside bob --admin": ["readOutside", "askSocket"],
+  "deny bob --reason x --passphrase-file=outside": [
+    ...["readOutside", "askSocket"],
+  ],
+  "allow bob": ["askSocket"],
+  "props bob a=b": ["askSocket"],
+  "ping bob -c 3": ["askSocket"],
+  "root sign outside": ["readOutside"],
+  "root sign --root-key k --dir elsewhere outside": ["readOutside"],
+  "root sign -": [],
+  "root sign pln-root-request:abc": [],
+  "root sign - --root-certificate outside": ["readOutside"],
+  "root apply outside": ["readOutside", "askSocket"],
+  "root apply -": ["askSocket"],
+  "root": [],
+  "leave --yes": [...directoryRights, "askSocket"],
+  "join -": [...directoryRights, "askSocket", "connect", "runLauncher"],
+  "join outside --name x --no-up": [
+    ...[...directoryRights, "askSocket", "connect", "runLauncher"],
+  ],
   "logs -f": [],
   "config show": ["hostname"],
   "init --prop a=b": directoryRights,
@@ -162,13 +186,13 @@ Deno.test("the launcher grants no right to everybody by mistake", async () => {
 Deno.test("the launcher follows --dir, PLN_SOCK and links", async () => {
   await inPlace(async (place) => {
     const { top } = place;
-    const dir = await rightsOf(["id", "--dir", "other dir"], place);
+    const dir = await rightsOf(["status", "--dir", "other dir"], place);
     const readsIn = (directory: string, flags: readonly string[]) => {
-      const wanted = `--allow-read=${directory}/pln.sock,${directory}/certs`;
+      const wanted = `--allow-read=${directory}/pln.sock`;
       assert.ok(flags.includes(wanted), flags.join("\n"));
     };
     readsIn(`${top}/other dir`, dir);
-    readsIn(`${top}/x`, await rightsOf(["id", "--dir=x"], place));
+    readsIn(`${top}/x`, await rightsOf(["status", "--dir=x"], place));
     await Deno.symlink(place.directory, `${top}/link`);
     const link = await rightsOf(["init", "--dir", "link"], place);
     assert.ok(
@@ -180,6 +204,29 @@ Deno.test("the launcher follows --dir, PLN_SOCK and links", async () => {
     for (const name of [`${top}/link/keys`, `${place.directory}/keys`]) {
       assert.ok(denied?.includes(name), set.join("\n"));
     }
+  });
+});
+
+Deno.test("a decision of the root reads its key and no other", async () => {
+  await inPlace(async (place) => {
+    const { top, directory, socket } = place;
+    const readsOf = async (...words: string[]) => {
+      const flags = await rightsOf(words, place);
+      const flag = flags.find((one) => one.startsWith("--allow-read="));
+      return flag?.slice("--allow-read=".length).split(",");
+    };
+    const own = ["keys/root.pem", "certs/root.pem"];
+    const inside = own.map((name) => `${directory}/${name}`);
+    for (const verb of ["grant", "deny", "allow"]) {
+      assert.deepEqual(await readsOf(verb, "bob"), [socket, ...inside], verb);
+    }
+    assert.deepEqual(await readsOf("root", "sign", "-"), inside);
+    await Deno.symlink(directory, `${top}/link`);
+    const linked = await readsOf("root", "sign", "-", "--dir", "link");
+    assert.deepEqual(
+      linked,
+      own.flatMap((name) => [`${top}/link/${name}`, `${directory}/${name}`]),
+    );
   });
 });
 

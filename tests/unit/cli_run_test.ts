@@ -10,7 +10,7 @@ import {
   PlnError,
   type PlnErrorOptions,
 } from "../../src/kernel/mod.ts";
-import { settingKeys } from "../../src/config.ts";
+import { settingKeys } from "../../src/config/mod.ts";
 import { globalFlags, verbs } from "../../src/cli/verbs.ts";
 import { version } from "../../src/version.ts";
 import { CliWorld, directory, socketPath } from "./cli_world.ts";
@@ -157,6 +157,7 @@ Deno.test("words that every object inherits are neither command nor flag", async
     const lines = [
       [word],
       ["config", word],
+      ["root", word],
       ["down", `--${word}`],
       ["down", `--${word}=x`],
       ["down", `--no-${word}`, "x"],
@@ -172,6 +173,8 @@ Deno.test("words that every object inherits are neither command nor flag", async
     (await new CliWorld().run("down", "--noConstructor", "x")).code,
     2,
   );
+  const subject = await new CliWorld().run("invite", "constructor");
+  assert.match(subject.err, /"constructor" is no whole peer id/);
 });
 
 Deno.test("help explains every command, each with one example", async () => {
@@ -198,9 +201,44 @@ Deno.test("help without a command lists all but the hidden ones", async () => {
   assert.ok(!out.includes("__complete"));
 });
 
+Deno.test("a group without a command of its own lists what is in it", async () => {
+  const { out, code } = await new CliWorld().run("root");
+  assert.equal(code, 0);
+  assert.equal((await new CliWorld().run("root", "--help")).out, out);
+  assert.equal((await new CliWorld().run("help", "root")).out, out);
+  const names = out.split("\n").filter((line) => line.startsWith("  "));
+  assert.deepEqual(
+    names.map((line) => line.trim().split(/ {2,}/)[0]),
+    ["root sign", "root apply"],
+  );
+  const wrong = await new CliWorld().run("root", "sgn");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /no command "sgn"\n {2}Did you mean "sign"\?/);
+});
+
+Deno.test("help of a command that is a group too names what lies beside it", async () => {
+  const { out } = await new CliWorld().run("help", "invite");
+  assert.match(out, /^Make a token /);
+  assert.match(
+    out,
+    /\nSee also:\n {2}pln invite ls .*\n {2}pln invite revoke /,
+  );
+  assert.equal((await new CliWorld().run("invite", "--help")).out, out);
+  const inner = await new CliWorld().run("help", "invite", "ls");
+  assert.match(
+    inner.out,
+    /^List the invites [^\n]*\n\nUsage: {3}pln invite ls /,
+  );
+  assert.equal((await new CliWorld().run("help", "invite", "x")).code, 2);
+});
+
 Deno.test("the settings that flags and completion name are the file's keys", () => {
   const known: readonly string[] = settingKeys;
   assert.deepEqual(Object.keys(verbs.restart.flags), known);
+  for (const verb of ["up", "join"] as const) {
+    const own = Object.keys(verbs[verb].flags);
+    assert.deepEqual(own.filter((flag) => known.includes(flag)), known);
+  }
   assert.deepEqual([...verbs.set.args[0].completes], known);
   assert.deepEqual([...verbs.unset.args[0].completes], known);
 });

@@ -31,6 +31,16 @@ const commands = {
   "status_seeds": ["status", "seeds"],
   "seed": ["seed", "hello.wasm"],
   "inspect": ["inspect", "hello"],
+  "inspect_node": ["inspect", "bob", "--node"],
+  "invite": ["invite", "--publisher"],
+  "invite_ls": ["invite", "ls"],
+  "invite_revoke": ["invite", "revoke", "3f9a"],
+  "grant": ["grant", "bob", "--prop", "zone=home"],
+  "deny": ["deny", "bob"],
+  "allow": ["allow", "bob"],
+  "props": ["props", "bob"],
+  "ping": ["ping", "bob"],
+  "root_apply": ["root", "apply", "pln-root-statement:x"],
   "unseed": ["unseed", "hello"],
   "call": ["call", "hello", "greet", "hi"],
   "id": ["id"],
@@ -63,12 +73,15 @@ for (const words of [[], ["--wide"], ["nodes"], ["seeds", "--wide"]]) {
   });
 }
 
-Deno.test("pln inspect reads well", async () => {
-  const ran = await servedWorld().run("inspect", "hello");
-  assert.equal(ran.code, 0, ran.err);
-  assert.ok(!ran.out.includes("\u001b"), "no escape sequences");
-  await matches("inspect.txt", ran.out);
-});
+for (const words of [["hello"], ["bob", "--node"]]) {
+  Deno.test(`pln inspect ${words.join(" ")} reads well`, async () => {
+    const ran = await servedWorld().run("inspect", ...words);
+    assert.equal(ran.code, 0, ran.err);
+    assert.ok(!ran.out.includes("\u001b"), "no escape sequences");
+    const name = words.length === 1 ? "inspect.txt" : "inspect_node.txt";
+    await matches(name, ran.out);
+  });
+}
 
 Deno.test("pln status is bold on a terminal, and not with NO_COLOR", async () => {
   const world = servedWorld();

@@ -3,12 +3,7 @@
 // come what was written and the exit code. Sleeping only moves its clock.
 
 import { type Launch, type Launched, runCli } from "../../src/cli/mod.ts";
-import {
-  type ControlHandlers,
-  ControlServer,
-  type SeedDetails,
-  type StatusReport,
-} from "../../src/control/mod.ts";
+import { type ControlHandlers, ControlServer } from "../../src/control/mod.ts";
 import {
   type Bytes,
   concatBytes,
@@ -25,15 +20,23 @@ import {
   type Web,
   type WebHandler,
 } from "../../src/ports/mod.ts";
-import type { DaemonPorts } from "../../src/cli/platform.ts";
+import type { DaemonPorts, Platform } from "../../src/cli/platform.ts";
 import { openClock } from "../../src/adapters/clock.ts";
 import { openSigner } from "../../src/adapters/signer.ts";
 import { InterruptedError } from "../../src/adapters/terminal_streams.ts";
 import { openTurn } from "../../src/adapters/turn.ts";
 import { openSimDisk, type SimDisk } from "../../src/sim/disk.ts";
+import { openSimNetwork, type SimHost } from "../../src/sim/network.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
 import { openWorld } from "../../src/sim/world.ts";
-import { version } from "../../src/version.ts";
+import {
+  directory,
+  sampleDaemon,
+  silentLog,
+  socketPath,
+} from "./cli_samples.ts";
+
+export * from "./cli_samples.ts";
 
 /** What a command wrote, and how it ended. */
 export type Ran = {
@@ -50,11 +53,10 @@ export type WorldFile =
   | "other"
   | { readonly sizeBytes: number; readonly head: Bytes };
 
-export const directory = "/home/ann/.pln";
-export const socketPath = `${directory}/pln.sock`;
-
 export class CliWorld {
   readonly variables = new Map([["HOME", "/home/ann"]]);
+  /** Parts of the platform in the place of the world's own. */
+  platform: Partial<Platform> = {};
   readonly files = new Map<string, WorldFile>();
   readonly launches: Launch[] = [];
   readonly #servers = new Map<string, WebHandler>();
@@ -76,7 +78,9 @@ export class CliWorld {
   onLaunch: (launch: Launch) => Launched | Promise<Launched> = () => {
     throw new Error("Nothing may be launched here");
   };
+  readonly #random = openSimRandom(7);
   readonly #served = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
   #nowMs = 0;
   #sleeps = 0;
 
@@ -101,6 +105,11 @@ export class CliWorld {
   /** Resolves when a daemon of this world serves for the first time. */
   get served(): Promise<void> {
     return this.#served.promise;
+  }
+
+  /** Resolves when a daemon of this world has ended and let its ports go. */
+  get released(): Promise<void> {
+    return this.#released.promise;
   }
 
   stopServing(): void {
@@ -133,25 +142,35 @@ export class CliWorld {
     return disk;
   }
 
-  #platform(out: Uint8Array[], err: string[]) {
+  #platform(out: Uint8Array[], err: string[]): Platform {
     return {
       terminal: this.#terminal(out, err),
       executable: undefined,
       hostname: () => "Ann's Laptop",
       openClock: () => Promise.resolve(this.#clock()),
       openDisk: (root: string) => Promise.resolve(this.disk(root)),
-      openRandom: () => Promise.resolve(openSimRandom(7)),
+      openRandom: () => Promise.resolve(this.#random),
       openSigner: () => Promise.resolve(openSigner()),
       openWeb: () => Promise.resolve(this.#web()),
+      openNetwork: () => Promise.resolve(this.#network(this.#clock())),
       openDaemonPorts: () => Promise.resolve(this.#daemonPorts()),
+      ...this.platform,
     };
   }
 
+  /** Of a machine that is alone in its world. */
+  #network(clock: Clock): SimHost {
+    const world = openWorld(1, { turn: openTurn() });
+    return openSimNetwork(world).host("ann", { clock, signer: openSigner() });
+  }
+
   #daemonPorts(): DaemonPorts {
+    const wire = new EndingClock();
     return {
       clock: openClock(),
       disk: this.disk(),
       log: silentLog,
+      network: this.#network(wire),
       outbound: {
         resolve: () => Promise.reject(new Error("No seed runs here")),
         request: () => Promise.reject(new Error("No seed runs here")),
@@ -171,7 +190,11 @@ export class CliWorld {
       setLogLevel: () => {},
       sweepDirectory: () => Promise.resolve(0),
       crashed: new Promise<never>(() => {}),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => {
+        wire[Symbol.dispose]();
+        this.#released.resolve();
+        return Promise.resolve();
+      },
     };
   }
 
@@ -308,6 +331,33 @@ export class CliWorld {
   }
 }
 
+/** What is on the wire when a process ends is on no clock any more. */
+class EndingClock implements Clock, Disposable {
+  readonly #clock = openClock();
+  readonly #timers = new DisposableStack();
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs();
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    if (this.#timers.disposed) return new DisposableStack();
+    return this.#timers.use(this.#clock.after(delayMs, run));
+  }
+
+  sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(delayMs, signal);
+  }
+
+  [Symbol.dispose](): void {
+    this.#timers.dispose();
+  }
+}
+
 async function unlessAborted<T>(
   signal: AbortSignal,
   running: Promise<T>,
@@ -326,118 +376,3 @@ async function unlessAborted<T>(
 function sizeBytesOf(file: WorldFile | undefined): number {
   return typeof file === "object" && "sizeBytes" in file ? file.sizeBytes : 0;
 }
-
-export const silentLog = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-};
-
-export const samplePeer = "a1".repeat(32);
-export const sampleDigest = "d5".repeat(32);
-
-export const sampleStatus: StatusReport = {
-  version: 1,
-  node: {
-    peer: samplePeer,
-    name: "ann",
-    cluster: "c0".repeat(32),
-    tier: "admin",
-    properties: { zone: "home" },
-    version: "1.2.3",
-    processId: 99,
-    directory,
-    upMs: 93_784_000,
-    certificateNotAfterMs: 1_790_000_000_000,
-    residentBytes: 89_128_960,
-  },
-  alarms: [{ message: "The log is not written", hint: "Free some space" }],
-  seeds: [{
-    name: "hello",
-    owner: samplePeer,
-    digest: sampleDigest,
-    sizeBytes: 2_202_009,
-    publishedMs: 1_789_999_000_000,
-    timeoutMs: 30_000,
-    state: "ready",
-    calls: 1204,
-    errors: 3,
-    errorsByReason: { trap: 1, timeout: 2 },
-    running: 1,
-    p50Ms: 0.21,
-    p99Ms: 14.2,
-  }, {
-    name: "loops",
-    owner: samplePeer,
-    digest: "e6".repeat(32),
-    sizeBytes: 512,
-    publishedMs: 1_789_999_500_000,
-    timeoutMs: 1_000,
-    state: "refused",
-    reason: "Its module is \u001b[31mdamaged",
-    calls: 0,
-    errors: 0,
-    running: 0,
-  }],
-  state: { generation: 1, sequence: 12, entries: 5, journalBytes: 4096 },
-  threads: { running: 1, lost: 0 },
-  listeners: { "static-http": 8080 },
-};
-
-/** Asked to be put back, called, and failed in two ways. */
-export const sampleDetails: SeedDetails = {
-  version: 1,
-  type: "seed",
-  name: "hello",
-  owner: samplePeer,
-  digest: sampleDigest,
-  sizeBytes: 2_202_009,
-  publishedMs: 1_789_999_000_000,
-  state: "ready",
-  functions: ["greet", "hello"],
-  configKeys: ["greeting", "next"],
-  limits: { timeoutMs: 90_000, memoryBytes: 134_217_728, cpuMs: 10_000 },
-  isolation: {
-    asked: "restore",
-    inEffect: "fresh",
-    reason: "it changes \u001b[31mtables at run time",
-  },
-  allowHosts: ["*.example.org", "10.0.0.7"],
-  calls: 1204,
-  errors: 3,
-  errorsByReason: { trap: 1, timeout: 2 },
-  running: 1,
-  p50Ms: 0.21,
-  p99Ms: 14.2,
-  usage: {
-    threads: 1,
-    instances: 4,
-    memoryBytes: 4_718_592,
-    peakBytes: 1_310_720,
-    cpuMs: 12_345,
-  },
-};
-
-export const sampleDaemon: ControlHandlers = {
-  version,
-  processId: 99,
-  status: () => sampleStatus,
-  publishSeed: (name, module) =>
-    Promise.resolve({
-      name,
-      digest: sampleDigest,
-      sizeBytes: module.length,
-      functions: ["greet"],
-      limits: { timeoutMs: 30_000, memoryBytes: 67_108_864, cpuMs: 10_000 },
-      isolation: { asked: "restore", inEffect: "restore" },
-      allowHosts: [],
-    }),
-  inspectSeed: (name) => Promise.resolve({ ...sampleDetails, name }),
-  unpublishSeed: () => Promise.resolve(),
-  call: (_target, input) => Promise.resolve(input),
-  reload: () =>
-    Promise.resolve({ applied: ["log-level"], needRestart: ["http"] }),
-  acceptLoss: () => Promise.resolve(),
-  shutdown: () => {},
-};

@@ -9,7 +9,7 @@ import {
   type SettingKey,
   settingKeys,
   unsetKey,
-} from "../../src/config.ts";
+} from "../../src/config/mod.ts";
 
 Deno.test("setKey() changes a value and keeps comments and order", () => {
   const before = "# mine\nhttp: 80  # metrics\n\nname: 'a'\n";
@@ -84,6 +84,12 @@ Deno.test("unsetKey() refuses to break a flow mapping", () => {
 const valueOf = {
   "name": fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/)
     .filter((name) => !["pln", "seed", "service", "internal"].includes(name)),
+  "port": fc.integer({ min: 0, max: 65_535 }),
+  "public": fc.boolean(),
+  "ips": fc.array(
+    fc.integer({ min: 1, max: 223 }).map((first) => `${first}.0.2.7`),
+    { maxLength: 8 },
+  ).map((ips) => ips.join(",")),
   "http": fc.integer({ min: 1, max: 65_535 }),
   "static-http": fc.integer({ min: 1, max: 65_535 }),
   "log-level": fc.constantFrom("debug", "info", "warn", "error"),
@@ -92,7 +98,7 @@ const valueOf = {
 const change = fc.constantFrom<SettingKey[]>(...settingKeys).chain((key) =>
   fc.record({
     key: fc.constant(key),
-    value: fc.option(valueOf[key] as fc.Arbitrary<string | number>, {
+    value: fc.option(valueOf[key] as fc.Arbitrary<string | number | boolean>, {
       nil: undefined,
     }),
   })
@@ -107,7 +113,7 @@ Deno.test("any changes leave what they say, and every comment", () => {
     fc.array(change, { maxLength: 12 }),
     (comments, changes) => {
       let text = comments.map((line) => `${line}\n`).join("");
-      const wanted = new Map<string, string | number>();
+      const wanted = new Map<string, string | number | boolean>();
       for (const { key, value } of changes) {
         if (value === undefined) {
           text = unsetKey(text, key);

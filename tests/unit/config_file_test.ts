@@ -3,7 +3,11 @@
 // last tests.
 
 import assert from "node:assert/strict";
-import { configText, parseConfig, readConfigText } from "../../src/config.ts";
+import {
+  configText,
+  parseConfig,
+  readConfigText,
+} from "../../src/config/mod.ts";
 import { InputError, utf8 } from "../../src/kernel/mod.ts";
 import { CliWorld } from "./cli_world.ts";
 
@@ -49,7 +53,7 @@ Deno.test("parseConfig() names the line of an unknown key and a near one", () =>
   refuses(
     "\n\nfavourite colour: blue\n",
     'config.yaml:3: unknown key "favourite colour"',
-    "The keys are name, http, static-http, log-level",
+    "The keys are name, port, public, ips, http, static-http, log-level",
   );
   refuses("__proto__: 1\n", 'config.yaml:1: unknown key "__proto__"');
   refuses("constructor: 1\n", 'config.yaml:1: unknown key "constructor"');

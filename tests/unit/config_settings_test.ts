@@ -8,7 +8,7 @@ import {
   settingsOf,
   type SettingSources,
   settingVariable,
-} from "../../src/config.ts";
+} from "../../src/config/mod.ts";
 
 function sources(given: Partial<SettingSources> = {}): SettingSources {
   return {
@@ -26,6 +26,9 @@ const environment = (variables: Record<string, string>) => (name: string) =>
 Deno.test("effectiveSettings() has defaults for everything", () => {
   assert.deepEqual(effectiveSettings(sources()), {
     "name": { value: "box", origin: "default" },
+    "port": { value: 60_611, origin: "default" },
+    "public": { value: false, origin: "default" },
+    "ips": { value: undefined, origin: "default" },
     "http": { value: undefined, origin: "default" },
     "static-http": { value: undefined, origin: "default" },
     "log-level": { value: "info", origin: "default" },
@@ -65,6 +68,9 @@ Deno.test("effectiveSettings() lets a flag or a variable switch a port off", () 
   }));
   assert.deepEqual(settingsOf(off), {
     name: "box",
+    port: 60_611,
+    isPublic: false,
+    ips: [],
     http: undefined,
     staticHttp: undefined,
     logLevel: "info",
@@ -94,4 +100,27 @@ Deno.test("parseSetting() takes ports as plain decimals only", () => {
 
 Deno.test("settingVariable() is the key in capitals", () => {
   assert.equal(settingVariable("static-http"), "PLN_STATIC_HTTP");
+});
+
+Deno.test("effectiveSettings() reads port, public and ips of the mesh", () => {
+  const settings = settingsOf(effectiveSettings(sources({
+    flags: { port: "0", ips: "192.0.2.7, 2001:DB8:0::0007" },
+    environment: environment({ PLN_PUBLIC: "true" }),
+  })));
+  assert.equal(settings.port, 0);
+  assert.equal(settings.isPublic, true);
+  assert.deepEqual(settings.ips, ["192.0.2.7", "2001:db8::7"]);
+});
+
+Deno.test("effectiveSettings() refuses what peers could not use", () => {
+  const refused = (flags: Record<string, string>, message: RegExp) =>
+    assert.throws(() => effectiveSettings(sources({ flags })), { message });
+  refused({ port: "65536" }, /^--port must be a port from 0 to 65535/);
+  refused({ port: "off" }, /^--port must be a port/);
+  refused({ public: "yes" }, /^--public must be true or false/);
+  const none = ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1"];
+  for (const ips of ["host.example", "01.2.3.4", "fe80::1%eth0", ...none]) {
+    refused({ ips }, /^--ips must be at most 8 IP addresses/);
+  }
+  refused({ ips: Array(9).fill("1.2.3.4").join(",") }, /^--ips must be/);
 });

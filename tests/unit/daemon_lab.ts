@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { openSigner } from "../../src/adapters/signer.ts";
 import { openTurn } from "../../src/adapters/turn.ts";
-import type { Settings } from "../../src/config.ts";
+import type { Settings } from "../../src/config/mod.ts";
 import { ControlClient, type StatusReport } from "../../src/control/mod.ts";
-import { type DaemonNeeds, runDaemon } from "../../src/daemon.ts";
+import { type DaemonNeeds, runDaemon } from "../../src/daemon/mod.ts";
 import { utf8, utf8TextLossy } from "../../src/kernel/mod.ts";
 import {
   initSimNode,

@@ -24,6 +24,9 @@ import {
   stopDaemon,
 } from "./daemon_lab.ts";
 
+/** Where every daemon listens unless told. */
+const mesh = { mesh: 60_611 };
+
 daemonTest("runDaemon() answers when it is ready, and ends", async (lab) => {
   const daemon = await startDaemon(lab);
   const status = await daemon.status();
@@ -34,7 +37,7 @@ daemonTest("runDaemon() answers when it is ready, and ends", async (lab) => {
   assert.equal(status.node.residentBytes, 12_345_678);
   assert.deepEqual(status.alarms, []);
   assert.deepEqual(status.seeds, []);
-  assert.deepEqual(status.listeners, {});
+  assert.deepEqual(status.listeners, mesh);
   daemon.stop();
   await daemon.ended;
   await assert.rejects(daemon.status(), UnreachableError);
@@ -416,7 +419,7 @@ daemonTest("runDaemon() takes over settings at a reload", async (lab) => {
   assert.deepEqual(reloaded.needRestart, ["name"]);
   assert.equal(daemon.logLevels.at(-1), "debug");
   const { listeners, node } = await daemon.status();
-  assert.deepEqual(listeners, { "http": 8081, "static-http": 8080 });
+  assert.deepEqual(listeners, { ...mesh, "http": 8081, "static-http": 8080 });
   assert.equal(node.name, "ann");
   const metrics = await scrape(lab, daemon, { port: 8081, path: "/metrics" });
   assert.match(metrics.headers.get("content-type") ?? "", /version=0\.0\.4/);
@@ -429,7 +432,7 @@ daemonTest("runDaemon() takes over settings at a reload", async (lab) => {
   assert.equal(site.status, 421);
   daemon.settings = settings;
   assert.equal((await daemon.client.reload()).applied.length, 3);
-  assert.deepEqual((await daemon.status()).listeners, {});
+  assert.deepEqual((await daemon.status()).listeners, mesh);
   await stopDaemon(daemon);
 });
 
@@ -441,7 +444,10 @@ daemonTest(
     });
     daemon.settings = new InputError("config.yaml:3: unknown key");
     await assert.rejects(daemon.client.reload(), /config.yaml:3/);
-    assert.deepEqual((await daemon.status()).listeners, { http: 8081 });
+    assert.deepEqual((await daemon.status()).listeners, {
+      ...mesh,
+      http: 8081,
+    });
     assert.deepEqual(daemon.logLevels, []);
     await stopDaemon(daemon);
   },
@@ -455,7 +461,7 @@ daemonTest("runDaemon() takes reloads at once one by one", async (lab) => {
   all.push(daemon.client.reload());
   await Promise.all(all);
   const status = await daemon.status();
-  assert.deepEqual(status.listeners, { http: 8082 });
+  assert.deepEqual(status.listeners, { ...mesh, http: 8082 });
   assert.deepEqual(status.alarms, []);
   await stopDaemon(daemon);
 });
@@ -472,7 +478,7 @@ daemonTest("runDaemon() runs on without a port that is in use", async (lab) => {
     settings: { ...settings, http: 80 },
   });
   const { alarms, listeners } = await daemon.status();
-  assert.deepEqual(listeners, {});
+  assert.deepEqual(listeners, mesh);
   assert.match(alarms[0]?.message ?? "", /^http cannot listen: .* in use$/);
   assert.equal(alarms[0]?.hint, "Choose another port: pln set http <port>");
   // A reload that cannot apply a port does not say that it did.
@@ -485,7 +491,7 @@ daemonTest("runDaemon() runs on without a port that is in use", async (lab) => {
   await daemon.client.reload();
   const mended = await daemon.status();
   assert.deepEqual(mended.alarms, []);
-  assert.deepEqual(mended.listeners, { http: 80 });
+  assert.deepEqual(mended.listeners, { ...mesh, http: 80 });
   await stopDaemon(daemon);
 });
 

@@ -2,7 +2,7 @@
 // on the public Internet (SCENARIOS.md R15).
 
 import assert from "node:assert/strict";
-import { hostOf, parseAddress } from "../../src/egress/address.ts";
+import { hostOf, parseAddress } from "../../src/kernel/mod.ts";
 import { rangeOf } from "../../src/egress/ranges.ts";
 
 /** What is typed, and its one spelling. */

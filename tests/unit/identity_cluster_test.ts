@@ -12,8 +12,8 @@ import {
   isInitialised,
   issueAuthority,
   lifetimes,
+  type LoadedIdentity,
   loadIdentity,
-  type NodeIdentity,
   parseCredentialPem,
   readKeyFile,
   renewalDueMs,
@@ -54,7 +54,7 @@ async function fault(run: () => Promise<unknown>): Promise<PlnError> {
   throw new assert.AssertionError({ message: "nothing was refused" });
 }
 
-function factsNow(world: World, identity: NodeIdentity) {
+function factsNow(world: World, identity: LoadedIdentity) {
   return verifyCredential(world, {
     root: identity.root,
     credential: identity.credential,

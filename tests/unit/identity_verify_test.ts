@@ -28,6 +28,7 @@ import {
   PlnError,
 } from "../../src/kernel/mod.ts";
 import {
+  adminCredential,
   dayMs,
   forgeAuthority,
   forgeMember,
@@ -311,20 +312,8 @@ Deno.test("R09: certificates in each other's place are refused", () => {
   refuses("role", { member: root, authority });
 });
 
-/** An admin's credential whose member certificate comes from `mint`. */
-function adminCredential(): Credential {
-  const publicKey = mint.adminKey.publicKey;
-  const member = issueMember(mint.needs, {
-    authority: mint.authority,
-    authorityKey: mint.authorityKey,
-    publicKey,
-    claims: { ...mint.claims, tier: "publisher" },
-  });
-  return { member, authority: mint.authority, ownAuthority: mint.authority };
-}
-
 Deno.test("verifyCredential() finds an admin by its own authority", () => {
-  const credential = adminCredential();
+  const credential = adminCredential(mint);
   assert.equal(verify(credential, at(startMs)).tier, "admin");
   const { ownAuthority: _, ...without } = credential;
   assert.equal(verify(without, at(startMs)).tier, "publisher");
@@ -358,7 +347,7 @@ Deno.test("R09: a member with somebody else's authority is refused", () => {
 
 Deno.test("R09: an own authority that the root did not sign is refused", () => {
   const ownAuthority = forgeAuthority(mint, {}, { key: mint.authorityKey });
-  refuses("signature", { ...adminCredential(), ownAuthority });
+  refuses("signature", { ...adminCredential(mint), ownAuthority });
 });
 
 Deno.test("an expired own authority makes an admin a publisher for now", () => {
@@ -366,7 +355,7 @@ Deno.test("an expired own authority makes an admin a publisher for now", () => {
     notBeforeMs: startMs - 9 * dayMs,
     notAfterMs: startMs - 8 * dayMs,
   });
-  const credential = { ...adminCredential(), ownAuthority };
+  const credential = { ...adminCredential(mint), ownAuthority };
   assert.equal(verify(credential, at(startMs)).tier, "publisher");
   assert.equal(verify(credential, permanent).tier, "admin");
 });

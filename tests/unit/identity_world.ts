@@ -168,6 +168,21 @@ export function openMint(seed = "mint", wallMs = startMs): Mint {
   };
 }
 
+/** The mint's admin, whose member certificate its own authority signed. */
+export function adminCredential(
+  mint: Mint,
+  changes: Partial<MemberClaims> = {},
+): Credential {
+  const { authority, authorityKey, adminKey } = mint;
+  const member = issueMember(mint.needs, {
+    authority,
+    authorityKey,
+    publicKey: adminKey.publicKey,
+    claims: { ...mint.claims, tier: "publisher", ...changes },
+  });
+  return { member, authority, ownAuthority: authority };
+}
+
 /** The mint's member certificate with some of it changed, well signed. */
 export function forgeMember(
   mint: Mint,

@@ -11,12 +11,14 @@ import {
   encodeCbor,
   equalBytes,
   fromBase64,
+  fromBase64url,
   fromHex,
   InputError,
   parseJson,
   shape,
   toBase32,
   toBase64,
+  toBase64url,
   toHex,
   utf8,
   utf8Text,
@@ -58,6 +60,31 @@ Deno.test("hex and base64 give every byte string back", () => {
 Deno.test("fromBase64() refuses what is not base64", () => {
   for (const text of ["a", "a===", "!!!!", "ab\u0000d"]) {
     assert.equal(fromBase64(text), undefined, text);
+  }
+});
+
+Deno.test("base64url gives back every byte string, without padding", () => {
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => {
+    const text = toBase64url(bytes);
+    assert.match(text, /^[A-Za-z0-9_-]*$/);
+    assert.ok(equalBytes(fromBase64url(text) ?? utf8("?"), bytes));
+  }));
+});
+
+Deno.test("fromBase64url() refuses every second spelling", () => {
+  assert.deepEqual(fromBase64url("-_8"), new Uint8Array([251, 255]));
+  const spellings = [
+    "+/8",
+    "-_8=",
+    "-_9",
+    " -_8",
+    "-_8\n",
+    "-_ 8",
+    "-",
+    "-_8-_",
+  ];
+  for (const text of spellings) {
+    assert.equal(fromBase64url(text), undefined, text);
   }
 });
 

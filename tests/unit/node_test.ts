@@ -15,7 +15,7 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { ContentStore } from "../../src/blobs/mod.ts";
-import type { Node } from "../../src/node.ts";
+import type { Node } from "../../src/node/mod.ts";
 import { serveSeedThread } from "../../src/guest/mod.ts";
 import {
   initSimNode,
@@ -285,11 +285,12 @@ test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
   const { machine, node } = lab;
   await node.publishSeed("a", sampleModule(1), plain);
   await node[Symbol.asyncDispose]();
+  lab.process.end();
   const digest = "ab".repeat(32);
   const disk = machine.disk.mount();
   await disk.writeAtomic(`store/ab/${digest}`, utf8("of a later version"));
   await writeJournal(lab, { later: { digest, form: 2 } });
-  const process = machine.spawn();
+  const process = machine.boot();
   const next = await openSimNode(process);
   await next.announce();
   assert.deepEqual(
@@ -304,13 +305,14 @@ test("S17: Node removes nothing while an entry cannot be read", async (lab) => {
 test("S17: Node.inspectSeed() of what this version cannot run says why", async (lab) => {
   const { machine, node } = lab;
   await node[Symbol.asyncDispose]();
+  lab.process.end();
   const object = utf8("of a later version");
   const disk = machine.disk.mount();
   const store = new ContentStore({ disk, signer });
   const digest = await store.put(object);
   const sizeBytes = object.length;
   await writeJournal(lab, { later: { digest, sizeBytes, publishedMs: 1 } });
-  const process = machine.spawn();
+  const process = machine.boot();
   const next = await openSimNode(process);
   const { entry, functions, refusal, usage } = await next.inspectSeed("later");
   assert.equal(entry.spec.digest, digest);

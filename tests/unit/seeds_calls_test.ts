@@ -248,6 +248,16 @@ Deno.test("a caller that goes away cancels every hop", async () => {
   }
 });
 
+Deno.test("requests that are refused are logged, some a second, however many calls make them", async () => {
+  await using lab = new SeedLab();
+  lab.add("asker", askingWasm("pln://seed/nobody/f"));
+  for (let i = 0; i < 50; i++) await endingOf(lab.call("asker", "f"));
+  const logged = lab.log.records.filter(({ event }) =>
+    event === "seed.request_failed"
+  );
+  assert.ok(logged.length >= 10 && logged.length <= 20, `${logged.length}`);
+});
+
 Deno.test("calls that fail are logged with their seed, some a second", async () => {
   await using lab = new SeedLab();
   lab.add("bad", guestWasm(`(func (export "f") (unreachable))`));

@@ -29,6 +29,18 @@ Deno.test("parseRequestUri() reads seeds and services", () => {
   });
 });
 
+Deno.test("parseRequestUri() reads on which node a seed is", () => {
+  const on = (text: string) => parseRequestUri(`pln://seed/x/f?on=${text}`);
+  const target = { type: "seed", seed: "x", function: "f" };
+  for (const node of ["b", "node-1.lan", "1a2b", "ab".repeat(32)]) {
+    assert.deepEqual(on(node), { ...target, on: node });
+  }
+  const odd = { ...target, function: "f?x=1" };
+  assert.deepEqual(parseRequestUri("pln://seed/x/f?x=1"), odd);
+  const both = { ...target, function: "f?on=a", on: "b" };
+  assert.deepEqual(parseRequestUri("pln://seed/x/f?on=a?on=b"), both);
+});
+
 Deno.test("R05: parseRequestUri() refuses every other form", () => {
   const long = "x".repeat(limits.uriCharactersMax);
   const refused = [
@@ -63,6 +75,17 @@ Deno.test("R05: parseRequestUri() refuses every other form", () => {
     "pln://service/db/f",
     "pln://service/db/",
     "pln://blob/a/f",
+    "pln://seed/x/f?on=",
+    "pln://seed/x/f?on=A",
+    "pln://seed/x/f?on=a b",
+    "pln://seed/x/f?on=a/b",
+    "pln://seed/x/f?on=a\0",
+    "pln://seed/x/f?on=b&on=c",
+    "pln://seed/x/?on=b",
+    "pln://seed/x?on=b",
+    "pln://service/db?on=b",
+    `pln://seed/x/f?on=${"AB".repeat(32)}`,
+    `pln://seed/x/f?on=${"ab".repeat(33)}`,
     "PLN://seed/a/f",
     " pln://seed/a/f",
     "pln://seed/a/f ".trimEnd() + "/",

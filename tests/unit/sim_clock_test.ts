@@ -41,6 +41,36 @@ test("SimClock starts its monotonic time anywhere", () => {
   assert.equal(starts.size, 10);
 });
 
+test("SimClock counts the timers that are set, also held ones", async () => {
+  const world = openWorld(1, { turn });
+  const clock = openSimClock(world);
+  const run = () => {};
+  clock.after(10, run);
+  const cancelled = clock.after(15, run);
+  clock.after(20, run);
+  assert.equal(clock.timerCount, 3);
+  cancelled[Symbol.dispose]();
+  assert.equal(clock.timerCount, 2);
+  clock.freeze();
+  await world.run(15);
+  assert.equal(clock.timerCount, 2);
+  clock.thaw();
+  await world.run(15);
+  assert.equal(clock.timerCount, 1);
+});
+
+test("SimClock.kill() leaves no timer in the world", async () => {
+  const world = openWorld(1, { turn });
+  const clock = openSimClock(world);
+  const ran: string[] = [];
+  clock.after(10, () => ran.push("before"));
+  clock.kill();
+  clock.after(10, () => ran.push("after"));
+  assert.deepEqual([clock.timerCount, world.timerCount], [0, 0]);
+  await world.run(100);
+  assert.deepEqual(ran, []);
+});
+
 test("SimClock.freeze() holds timers until thaw(), in order (S06)", async () => {
   const world = openWorld(1, { turn });
   const clock = openSimClock(world);

@@ -20,7 +20,9 @@ import {
   type Random,
 } from "../../src/ports/mod.ts";
 import { openSigner } from "../../src/adapters/signer.ts";
+import { issueRoot, verifyRoot } from "../../src/identity/mod.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
+import { SetClock } from "./identity_world.ts";
 import {
   type Change,
   openOwnerState,
@@ -31,7 +33,14 @@ import {
 export const signer = openSigner();
 export const key = signer.privateKey(new Uint8Array(32).fill(7));
 export const otherKey = signer.privateKey(new Uint8Array(32).fill(8));
-export const cluster = clusterIdOf(new Uint8Array(32).fill(1));
+export const rootKey = signer.privateKey(new Uint8Array(32).fill(9));
+const mint = {
+  clock: new SetClock(),
+  random: openSimRandom(9),
+  signer,
+};
+export const root = verifyRoot(mint, issueRoot(mint, rootKey));
+export const cluster = root.cluster;
 export const otherCluster = clusterIdOf(new Uint8Array(32).fill(2));
 
 /** The machine lost power: nothing more happens on it. */
@@ -319,7 +328,7 @@ export function openLabOn<OneDisk extends Disk>(
         sleep: never,
       };
       const needs = { clock, disk, log, random, signer };
-      return openOwnerState(needs, { key, cluster });
+      return openOwnerState(needs, { key, root });
     },
   };
   return lab;

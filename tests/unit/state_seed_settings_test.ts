@@ -11,7 +11,11 @@ import {
   limits,
   type PeerId,
 } from "../../src/kernel/mod.ts";
-import { type Operation, Projector, type View } from "../../src/state/mod.ts";
+import {
+  type EntriesView,
+  type Operation,
+  Projector,
+} from "../../src/state/mod.ts";
 import { openLab, signer, specOf } from "./state_lab.ts";
 
 const settings = {
@@ -22,7 +26,7 @@ const settings = {
 } as const;
 
 /** As a reader sees entries of `seeds` that another version wrote. */
-function viewOf(entries: Readonly<Record<string, JsonValue>>): View {
+function viewOf(entries: Readonly<Record<string, JsonValue>>): EntriesView {
   const owner = "a1".repeat(32) as PeerId;
   const operations = Object.entries(entries).map(([key, value]): Operation => ({
     section: "seeds",

@@ -127,6 +127,20 @@ Deno.test("stdin.readLine() reads a secret without echo", async () => {
   assert.deepEqual(sink.modes, [true, false]);
 });
 
+Deno.test("stdin.readLine() takes a longer line where that is asked for", async () => {
+  const text = "x".repeat(limits.passphraseBytesMax + 1);
+  const bytesMax = text.length;
+  for (const isTerminal of [false, true]) {
+    const typed = () => openFakeInput([text, "\n"], { isTerminal });
+    const secret = isTerminal;
+    assert.equal(await typed().readLine("", { secret, bytesMax }), text);
+    await assert.rejects(
+      typed().readLine("", { secret, bytesMax: bytesMax - 1 }),
+      LimitError,
+    );
+  }
+});
+
 Deno.test("stdin.readLine() restores the terminal at Ctrl-C", async () => {
   const sink = { text: "", modes: [] };
   const input = openFakeInput(["ab\x03"], { isTerminal: true, sink });

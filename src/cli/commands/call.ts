@@ -32,6 +32,7 @@ type Call = {
   readonly target: { readonly seed: string; readonly function: string };
   readonly input: Bytes;
   readonly timeoutMs: number | undefined;
+  readonly on: string | undefined;
   readonly retries: number;
 };
 
@@ -43,6 +44,7 @@ export const run: Run<"call"> = async (invocation, { flags, args }) => {
     timeoutMs: flags.timeout === undefined
       ? undefined
       : parseCallMs(flags.timeout, "--timeout"),
+    on: flags.on,
     retries: parseCount(flags.retries ?? "0", "--retries", { max: retriesMax }),
     input: await readInput(invocation, typed),
   };
@@ -128,10 +130,10 @@ function didNotRun(cause: unknown): boolean {
 
 async function callOnce(
   client: ControlClient,
-  { target, input, timeoutMs }: Call,
+  { target, input, timeoutMs, on }: Call,
   { clock }: { readonly clock: Clock },
 ): Promise<Bytes> {
-  if (timeoutMs === undefined) return await client.call(target, input);
+  if (timeoutMs === undefined) return await client.call(target, input, { on });
   const giveUp = new AbortController();
   const late: PlnError = new UnreachableError(
     "The daemon did not answer within the timeout",
@@ -139,7 +141,7 @@ async function callOnce(
   );
   using _timer = clock.after(timeoutMs + graceMs, () => giveUp.abort(late));
   const { signal } = giveUp;
-  return await client.call(target, input, { timeoutMs, signal });
+  return await client.call(target, input, { timeoutMs, on, signal });
 }
 
 async function showOutput(

@@ -7,7 +7,7 @@ import {
   parseConfig,
   readConfigText,
   settingKeys,
-} from "../../config.ts";
+} from "../../config/mod.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import { tableText } from "../render.ts";
@@ -33,7 +33,8 @@ async function showEffective(
 ): Promise<void> {
   const rows = settingKeys.map((key) => {
     const { value, origin } = settings[key];
-    return [key, `${value ?? "off"}`, origin];
+    const none = key === "ips" ? "none" : "off";
+    return [key, `${value ?? none}`, origin];
   });
   const columns = ["KEY", "VALUE", "ORIGIN"].map((title) => ({ title }));
   await invocation.answer(

@@ -3,14 +3,13 @@
 // no command and asks no daemon.
 
 import { InputError } from "../../kernel/mod.ts";
-import { commandHelp, overview } from "../help.ts";
+import { commandHelp, isGroup, overview } from "../help.ts";
 import type { Run } from "../loaders.ts";
-import { isVerb, verbs } from "../verbs.ts";
+import { isVerb } from "../verbs.ts";
 
 export const run: Run<"help"> = async (invocation, { args }) => {
   const name = args.join(" ");
-  const group = Object.keys(verbs).some((verb) => verb.startsWith(`${name} `));
-  if (name === "" || group) {
+  if (name === "" || !isVerb(name) && isGroup(name)) {
     return await invocation.answer({ help: overview(name) }, overview(name));
   }
   if (!isVerb(name)) {

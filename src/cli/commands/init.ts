@@ -3,16 +3,12 @@
 // come out. A passphrase never stands in argv, and a second init changes
 // nothing.
 
-import {
-  InputError,
-  limits,
-  parsePropertyKey,
-  utf8Text,
-} from "../../kernel/mod.ts";
+import { InputError, parsePropertyKey } from "../../kernel/mod.ts";
 import { backupAdvice, makeCluster } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import { parsePairs } from "../pairs.ts";
+import { readPassphraseFile } from "../passphrase.ts";
 import { pairsText } from "../render.ts";
 import type { FlagsOf } from "../verbs.ts";
 
@@ -47,20 +43,6 @@ async function readPassphrase(
   }
   if (path !== undefined) return await readPassphraseFile(invocation, path);
   return flags.passphrase ? await askPassphrase(invocation) : undefined;
-}
-
-async function readPassphraseFile(
-  invocation: Invocation,
-  path: string,
-): Promise<string> {
-  const bytes = await invocation.terminal.readFile(invocation.resolve(path), {
-    bytesMax: limits.passphraseBytesMax + 2,
-  });
-  const text = utf8Text(bytes)?.replace(/\r?\n$/, "");
-  if (text !== undefined && text !== "") return text;
-  throw new InputError(`${path} holds no passphrase`, {
-    hint: "Write it as one line of UTF-8 text",
-  });
 }
 
 async function askPassphrase({ terminal }: Invocation): Promise<string> {

@@ -1,110 +1,100 @@
-// `pln inspect <name>`: all that a node knows of one thing that a name means;
-// today that is a seed. The daemon's details come in; lines for people or the
-// details themselves as JSON go out. Foreign texts are printed without control
-// characters.
+// `pln inspect <target>`: all that a node knows of one thing that a name means: a
+// seed, or a node. The daemon's details come in; lines for people or the details
+// themselves as JSON go out. A name that means both is refused.
 
-import type { SeedDetails } from "../../control/mod.ts";
-import { formatDurationMs, parseName } from "../../kernel/mod.ts";
-import { isolationText } from "../isolation.ts";
-import type { Run } from "../loaders.ts";
 import {
-  digestText,
-  latencyText,
-  momentText,
-  pairsText,
-  sizeText,
-} from "../render.ts";
+  AmbiguousError,
+  InputError,
+  isName,
+  NotFoundError,
+  type PlnError,
+  ReportedError,
+} from "../../kernel/mod.ts";
+import type { PeerDetails, SeedDetails } from "../../control/mod.ts";
+import type { Invocation } from "../invocation.ts";
+import type { Run } from "../loaders.ts";
+import { nodeDetailsText } from "../node_details.ts";
+import { seedText } from "../seed_details.ts";
+import type { FlagsOf } from "../verbs.ts";
 
-/** In text; JSON has all. */
-const functionsShownMax = 32;
+/** What was found, or why not. */
+type Found<T> = { readonly details: T } | { readonly missing: ReportedError };
 
-type Line = readonly [name: string, value: string];
-
-export const run: Run<"inspect"> = async (invocation, { args }) => {
-  const name = parseName(args[0] ?? "", "seed");
-  const details = await invocation.ask((client) => client.inspectSeed(name));
-  await invocation.answer(details, seedText(details));
+export const run: Run<"inspect"> = async (invocation, { flags, args }) => {
+  const target = parseTarget(args[0] ?? "", flags);
+  const seed = flags.node
+    ? undefined
+    : await find(() => findSeed(invocation, target));
+  const node = flags.seed
+    ? undefined
+    : await find(() => findNode(invocation, target));
+  if (seed && "details" in seed && node && "details" in node) {
+    throw new AmbiguousError(
+      `${JSON.stringify(target)} is a seed and a node`,
+      { hint: "Add --seed or --node" },
+    );
+  }
+  if (seed && "details" in seed) {
+    return await invocation.answer(seed.details, seedText(seed.details));
+  }
+  if (node && "details" in node) {
+    return await invocation.answer(node.details, nodeDetailsText(node.details));
+  }
+  throw noneOf(target, [seed?.missing, node?.missing]);
 };
 
-function seedText(seed: SeedDetails): string {
-  return pairsText([
-    ...identityLines(seed),
-    ...termLines(seed),
-    ...callLines(seed),
-    ...usageLines(seed),
-  ]);
+/** Nodes go by names of the same form; ids are hex. */
+function parseTarget(target: string, flags: FlagsOf<"inspect">): string {
+  if (flags.node && flags.seed) {
+    throw new InputError("--node and --seed exclude each other", {
+      hint: "Give one of them",
+    });
+  }
+  if (isName(target) || /^[0-9a-f]{4,64}$/i.test(target)) return target;
+  throw new InputError(
+    `${JSON.stringify(target.slice(0, 40))} is no name of a seed or a node`,
+    { hint: 'See "pln status"' },
+  );
 }
 
-function identityLines(seed: SeedDetails): readonly Line[] {
-  const { state, reason, functions, configKeys } = seed;
-  return [
-    ["seed", seed.name],
-    ["state", reason === undefined ? state : `${state}: ${reason}`],
-    ["digest", digestText(seed.digest, { isWide: true })],
-    ["size", sizeText(seed.sizeBytes)],
-    ["owner", seed.owner],
-    ["published", momentText(seed.publishedMs)],
-    ["functions", functionsText(functions)],
-    ["config", listText(configKeys)],
-  ];
+function findSeed(
+  invocation: Invocation,
+  target: string,
+): Promise<SeedDetails> {
+  return invocation.ask((client) => client.inspectSeed(target));
 }
 
-function termLines(seed: SeedDetails): readonly Line[] {
-  const { timeoutMs, cpuMs, memoryBytes } = seed.limits;
-  return [
-    ["timeout", formatDurationMs(timeoutMs)],
-    ["cpu limit", formatDurationMs(cpuMs)],
-    ["memory limit", sizeText(memoryBytes)],
-    ["isolation", isolationText(seed.isolation)],
-    ["hosts", listText(seed.allowHosts)],
-  ];
+function findNode(
+  invocation: Invocation,
+  target: string,
+): Promise<PeerDetails> {
+  return invocation.ask(({ members }) => members.inspect(target));
 }
 
-function callLines(seed: SeedDetails): readonly Line[] {
-  const reasons = Object.entries(seed.errorsByReason ?? {})
-    .toSorted(([, left], [, right]) => right - left)
-    .map(([reason, count]) => `${count} ${reason}`);
-  const latencies = seed.p50Ms === undefined
-    ? "no call yet"
-    : `${latencyText(seed.p50Ms)} at p50, ${latencyText(seed.p99Ms)} at p99`;
-  return [
-    ["calls", `${seed.calls}, ${seed.running} running`],
-    [
-      "errors",
-      `${seed.errors}${reasons.length === 0 ? "" : `: ${reasons.join(", ")}`}`,
-    ],
-    ["latency", latencies],
-  ];
+async function find<T>(ask: () => Promise<T>): Promise<Found<T>> {
+  try {
+    return { details: await ask() };
+  } catch (cause) {
+    const isMissing = cause instanceof ReportedError &&
+      cause.outcome === "not-found";
+    if (isMissing) return { missing: cause };
+    throw cause;
+  }
 }
 
-function usageLines({ usage }: SeedDetails): readonly Line[] {
-  const { threads, instances, memoryBytes, peakBytes, cpuMs } = usage;
-  return [
-    [
-      "loaded",
-      `${counted(instances, "instance")}, ` +
-      `${counted(threads, "thread")}`,
-    ],
-    [
-      "memory used",
-      `${sizeText(memoryBytes)} now, ${sizeText(peakBytes)} at most ` +
-      "in one instance",
-    ],
-    ["cpu used", formatDurationMs(cpuMs)],
-  ];
-}
-
-function functionsText(functions: readonly string[] | undefined): string {
-  if (functions === undefined) return "unknown";
-  const more = functions.length - functionsShownMax;
-  const shown = listText(functions.slice(0, functionsShownMax));
-  return more > 0 ? `${shown} and ${more} more` : shown;
-}
-
-function listText(texts: readonly string[]): string {
-  return texts.length === 0 ? "none" : texts.join(", ");
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** The daemon's own words where only one kind was asked for. */
+function noneOf(
+  target: string,
+  missing: readonly (ReportedError | undefined)[],
+): PlnError {
+  const [first, ...more] = missing.filter((one) => one !== undefined);
+  if (first !== undefined && more.length === 0) return first;
+  const guesses = [first, ...more].map((one) => one?.hint);
+  return new NotFoundError(
+    `There is no seed and no node ${JSON.stringify(target.slice(0, 80))}`,
+    {
+      hint: guesses.find((hint) => hint?.startsWith("Did you mean ")) ??
+        'See "pln status"',
+    },
+  );
 }

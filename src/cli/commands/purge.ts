@@ -1,7 +1,8 @@
 // `pln purge`: removes what the node wrote and can do without: state, content,
-// logs. Identity, peers' addresses and settings stay unless told. It holds the
-// directory, asks first, and removes only what bears a name of ours in a
-// directory that is a node's: a mistyped --dir costs no stranger's file.
+// logs. Identity, peers' addresses, what admins have decided (or a denied node
+// would be let in again) and settings stay unless told. It holds the directory,
+// asks first, and removes only what bears a name of ours in a directory that is
+// a node's: a mistyped --dir costs no stranger's file.
 
 import { InputError, NotFoundError } from "../../kernel/mod.ts";
 import { holdDirectory, lockPath } from "../directory.ts";
@@ -49,8 +50,9 @@ async function confirm(
       hint: 'Add "--yes"',
     });
   }
+  const more = removed.includes("old") ? ", as those of clusters it left" : "";
   const warning = flags["include-keys"]
-    ? "This node's identity goes too; without a backup it is lost.\n"
+    ? `This node's identity goes too${more}; without a backup it is lost.\n`
     : "";
   const answer = await terminal.stdin.readLine(
     `In ${directory}, these will be removed: ${removed.join(", ")}\n` +

@@ -10,7 +10,7 @@ import {
   setKey,
   type SettingKey,
   settingKeys,
-} from "../../config.ts";
+} from "../../config/mod.ts";
 import { InputError, utf8 } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
 import { reloadDaemon, reloadText } from "../settings.ts";

@@ -1,10 +1,16 @@
-// `pln status`: this node, what is wrong with it, and its seeds. The daemon's
+// `pln status`: this node, what is wrong with it, the others, and its seeds. The daemon's
 // report comes in; tables for people or the report itself as JSON go out.
 // Foreign texts are printed without control characters.
 
-import type { SeedStatus, StatusReport } from "../../control/mod.ts";
+import type {
+  MeshStatus,
+  PeerStatus,
+  SeedStatus,
+  StatusReport,
+} from "../../control/mod.ts";
 import { formatDurationMs, InputError } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
+import { nodesText } from "../node_rows.ts";
 import {
   type Column,
   digestText,
@@ -16,6 +22,7 @@ import {
   sizeText,
   tableText,
 } from "../render.ts";
+import { propertiesText } from "../tiers.ts";
 
 type Look = { readonly isWide: boolean; readonly isBold: boolean };
 
@@ -28,13 +35,14 @@ export const run: Run<"status"> = async (invocation, { flags, args }) => {
     });
   }
   const report = await invocation.ask((client) => client.status());
-  const { node, seeds } = report;
+  const { seeds } = report;
+  const nodes = nodesOf(report);
   const look = { isWide: flags.wide, isBold: invocation.isBold };
   switch (what) {
     case "nodes":
       return await invocation.answer(
-        { version: 1, nodes: [node] },
-        nodesText(report, look),
+        { version: 1, nodes },
+        nodesText(nodes, look),
       );
     case "seeds":
       return await invocation.answer(
@@ -45,10 +53,17 @@ export const run: Run<"status"> = async (invocation, { flags, args }) => {
       return await invocation.answer(
         report,
         alarmsText(report) + nodeText(report, look) + "\n" +
+          (nodes.length > 1 ? `${nodesText(nodes, look)}\n` : "") +
           seedsText(seeds, look),
       );
   }
 };
+
+/** This node's row has all that its status has; daemons of 0.1 send none. */
+function nodesOf({ node, nodes }: StatusReport): readonly PeerStatus[] {
+  if (nodes.length === 0) return [{ ...node, state: "self" }];
+  return nodes.map((row) => row.state === "self" ? { ...node, ...row } : row);
+}
 
 function alarmsText({ alarms }: StatusReport): string {
   return alarms.map(({ message, hint }) =>
@@ -59,8 +74,7 @@ function alarmsText({ alarms }: StatusReport): string {
 
 function nodeText(report: StatusReport, look: Look): string {
   const { node, threads, listeners, state } = report;
-  const properties = Object.entries(node.properties)
-    .map(([key, value]) => `${key}=${value}`);
+  const properties = propertiesText(node.properties);
   const ports = Object.entries(listeners)
     .map(([name, port]) => `${name} ${port}`);
   const wide: readonly (readonly [string, string])[] = [
@@ -68,14 +82,13 @@ function nodeText(report: StatusReport, look: Look): string {
     ["state", `${state.entries} entries, ${sizeText(state.journalBytes)}`],
     ["position", `generation ${state.generation}, batch ${state.sequence}`],
     ["threads", `${threads.running} running, ${threads.lost} lost`],
+    ["mesh", meshText(report.mesh)],
   ];
   return pairsText([
     ["node", `${node.name}  ${node.tier}`],
     ["peer", peerText(node.peer, look)],
     ["cluster", peerText(node.cluster, look)],
-    ...properties.length === 0
-      ? []
-      : [["properties", properties.join(", ")] as const],
+    ...properties === "" ? [] : [["properties", properties] as const],
     ["up", `${formatDurationMs(node.upMs)}, process ${node.processId}`],
     ["memory", sizeText(node.residentBytes)],
     ["version", node.version],
@@ -85,23 +98,14 @@ function nodeText(report: StatusReport, look: Look): string {
   ]);
 }
 
-function nodesText({ node }: StatusReport, look: Look): string {
-  const columns: Column[] = [
-    { title: "NAME" },
-    { title: "PEER" },
-    { title: "TIER" },
-    { title: "UP", align: "right" },
-    { title: "MEMORY", align: "right" },
-    { title: "VERSION" },
-  ];
-  return tableText(columns, [[
-    node.name,
-    peerText(node.peer, look),
-    node.tier,
-    formatDurationMs(node.upMs),
-    sizeText(node.residentBytes),
-    node.version,
-  ]], look);
+function meshText({ links, unauthenticated, refusals }: MeshStatus): string {
+  const reasons = Object.entries(refusals)
+    .map(([reason, count]) => `${count} ${reason}`);
+  const refused = reasons.length === 0
+    ? "nobody refused"
+    : `refused: ${reasons.join(", ")}`;
+  return `${links} ${links === 1 ? "link" : "links"}, ` +
+    `${unauthenticated} not authenticated yet, ${refused}`;
 }
 
 function seedsText(seeds: readonly SeedStatus[], look: Look): string {

@@ -2,7 +2,7 @@
 // key that is not there is no failure: the file says what was asked. Comments
 // and order of the rest stay as they are.
 
-import { configPath, readConfigText, unsetKey } from "../../config.ts";
+import { configPath, readConfigText, unsetKey } from "../../config/mod.ts";
 import { utf8 } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
 import { reloadDaemon, reloadText } from "../settings.ts";

@@ -2,7 +2,7 @@
 // a cluster first where there is none, and says so. The first signal drains,
 // the second ends at once with 130; a second daemon is refused.
 
-import { settingsOf } from "../../config.ts";
+import { settingsOf } from "../../config/mod.ts";
 import { exitInterrupted, exitOk } from "../failure.ts";
 import { backupAdvice, makeClusterIfNone } from "../cluster.ts";
 import { alreadyRuns } from "../directory.ts";
@@ -39,7 +39,7 @@ async function runHere(
   const reload = async () =>
     settingsOf(await readSettings(invocation, settingFlags(flags)));
   const settings = await reload();
-  const { runDaemon } = await import("../../daemon.ts");
+  const { runDaemon } = await import("../../daemon/mod.ts");
   const stop = new AbortController();
   const twice = Promise.withResolvers<"twice">();
   using _signals = terminal.onSignal((signal) => {

@@ -1,0 +1,122 @@
+// What tells where a batch belongs, read before anything else of it: its owner
+// and its place in the owner's row. Bytes from anybody come in, and cost the
+// same however large they are; a head comes out, which proves nothing. Most
+// batches that come are known already, and need no more than this. What is not
+// dropped by its head is read whole, and must then say the same.
+
+import {
+  type Bytes,
+  concatBytes,
+  equalBytes,
+  type PeerId,
+  peerIdOf,
+  utf8,
+} from "../kernel/mod.ts";
+import {
+  BatchError,
+  hashBytes,
+  sessionBytes,
+  signatureBytes,
+} from "./batches.ts";
+
+/** As its sender says. */
+export type BatchHead = {
+  readonly owner: PeerId;
+  readonly generation: number;
+  readonly seq: number;
+  readonly base: boolean;
+  /** 64 bytes, not verified. */
+  readonly signature: Bytes;
+};
+
+/** The head of a CBOR text, with it. */
+function textItem(text: string): Bytes {
+  return concatBytes(Uint8Array.of(0x60 + text.length), utf8(text));
+}
+
+/** The head of a CBOR byte string shorter than 256. */
+function bytesHead(length: number): Bytes {
+  return length < 24
+    ? Uint8Array.of(0x40 + length)
+    : Uint8Array.of(0x58, length);
+}
+
+// The last members of a body, as deterministic CBOR orders them: after the
+// operations come rev, seq, base, prev, owner, session and generation.
+const keys = {
+  generation: textItem("generation"),
+  session: concatBytes(textItem("session"), bytesHead(sessionBytes)),
+  owner: concatBytes(textItem("owner"), bytesHead(32)),
+  prev: concatBytes(textItem("prev"), bytesHead(hashBytes)),
+  base: textItem("base"),
+  seq: textItem("seq"),
+} as const;
+
+/** How many bytes an integer takes, and its first; the widest first. */
+const integerForms = [[9, 0x1b], [5, 0x1a], [3, 0x19], [2, 0x18]] as const;
+
+/** Reads members from the last one towards the first. */
+class Backwards {
+  readonly #bytes: Uint8Array;
+  #end: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#end = bytes.length;
+  }
+
+  /** @throws {BatchError} There is another member. */
+  take(key: Bytes, valueBytes: number): Uint8Array {
+    const value = this.#valueAfter(key, valueBytes);
+    if (value === undefined) throw malformed();
+    this.#end -= key.length + valueBytes;
+    return value;
+  }
+
+  /** @throws {BatchError} There is another member, or no integer. */
+  takeInteger(key: Bytes): number {
+    for (const [length, head] of integerForms) {
+      const [first, ...rest] = this.#valueAfter(key, length) ?? [];
+      if (first !== head) continue;
+      this.take(key, length);
+      return rest.reduce((value, byte) => value * 256 + byte, 0);
+    }
+    const [small = 24] = this.take(key, 1);
+    if (small < 24) return small;
+    throw malformed();
+  }
+
+  #valueAfter(key: Bytes, valueBytes: number): Uint8Array | undefined {
+    const start = this.#end - valueBytes;
+    if (start < key.length) return undefined;
+    const found = this.#bytes.subarray(start - key.length, start);
+    return equalBytes(found, key)
+      ? this.#bytes.subarray(start, this.#end)
+      : undefined;
+  }
+}
+
+function malformed(): BatchError {
+  return new BatchError("A batch does not say whose it is");
+}
+
+const isTrue = 0xf5;
+const isFalse = 0xf4;
+
+/**
+ * Reads the head of a signed batch.
+ *
+ * @throws {BatchError} It is no batch.
+ */
+export function readBatchHead(bytes: Uint8Array): BatchHead {
+  const members = new Backwards(bytes.subarray(signatureBytes));
+  const generation = members.takeInteger(keys.generation);
+  members.take(keys.session, sessionBytes);
+  const owner = peerIdOf(members.take(keys.owner, 32));
+  members.take(keys.prev, hashBytes);
+  const [base] = members.take(keys.base, 1);
+  if (base !== isTrue && base !== isFalse) throw malformed();
+  const seq = members.takeInteger(keys.seq);
+  const signature = new Uint8Array(bytes.subarray(0, signatureBytes));
+  return { owner, generation, seq, base: base === isTrue, signature };
+}

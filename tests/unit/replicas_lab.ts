@@ -1,0 +1,136 @@
+// Nodes of one cluster that have nothing but their state: a disk that can fail,
+// a log, and batches carried from one to the other by hand. In: what an admin
+// publishes. Out: what the others then hold. No network, and no clock that moves
+// unless a test gives one.
+
+import assert from "node:assert/strict";
+import {
+  type Bytes,
+  type JsonValue,
+  type PeerId,
+  peerIdOf,
+} from "../../src/kernel/mod.ts";
+import type { Clock, PrivateKey } from "../../src/ports/mod.ts";
+import type { Certificate } from "../../src/identity/mod.ts";
+import {
+  type Batch,
+  certificateKeys,
+  certificateValue,
+  type Change,
+  encodeSignedBatch,
+  openOwnerState,
+  type OwnerState,
+  parseSignedBatch,
+  signBatch,
+} from "../../src/state/mod.ts";
+import { openSimRandom } from "../../src/sim/random.ts";
+import { signer, startMs } from "./identity_world.ts";
+import type { LabAdmin, RightsLab } from "./rights_lab.ts";
+import { LabDisk, LabLog } from "./state_lab.ts";
+
+/** The clock of a node that is given none. */
+const standingClock: Clock = {
+  nowMs: () => 0,
+  wallMs: () => startMs,
+  after: () => ({ [Symbol.dispose]: () => {} }),
+  sleep: () => Promise.reject(new Error("no timers in this lab")),
+};
+
+/** A machine with a key, and its state, opened again and again. */
+export class StateNode {
+  readonly peer: PeerId;
+  readonly log = new LabLog();
+  disk = new LabDisk();
+  clock = standingClock;
+  signer = signer;
+
+  constructor(
+    readonly lab: RightsLab,
+    readonly key: PrivateKey,
+    /** Of an admin. */
+    readonly authority?: Certificate,
+  ) {
+    this.peer = peerIdOf(key.publicKey);
+  }
+
+  open(): Promise<OwnerState> {
+    const { clock, disk, key, lab, log, signer } = this;
+    const random = openSimRandom(disk.steps).fork(this.peer);
+    const { root } = lab;
+    return openOwnerState({ clock, disk, log, random, signer }, { key, root });
+  }
+
+  /** Opened, and known as an admin by its document. */
+  async openAdmin(): Promise<OwnerState> {
+    const state = await this.open();
+    await state.publish(authorityChanges(this.authority));
+    return state;
+  }
+
+  get path(): string {
+    return `replicas/${this.peer}.log`;
+  }
+}
+
+export function authorityChanges(authority?: Certificate): readonly Change[] {
+  assert.ok(authority !== undefined, "a node of an admin");
+  return [{
+    section: "node",
+    key: certificateKeys.ownAuthority,
+    value: certificateValue(authority.der),
+  }];
+}
+
+export function newAdminNode(lab: RightsLab): StateNode {
+  const admin: LabAdmin = lab.newAdmin();
+  return new StateNode(lab, admin.key, admin.ownAuthority);
+}
+
+export function newMemberNode(lab: RightsLab): StateNode {
+  return new StateNode(lab, lab.newKey());
+}
+
+export function denyChange(
+  subject: PeerId,
+  options: { readonly number?: number; readonly verdict?: "deny" | "allow" } =
+    {},
+): Change {
+  const { number = 1, verdict = "deny" } = options;
+  const value: JsonValue = { number, verdict, atMs: startMs };
+  return { section: "denies", key: subject, value };
+}
+
+/** All that a node has of an admin, newest base first. */
+export function rowOf(state: OwnerState, peer: PeerId): readonly Bytes[] {
+  return state.batchesSince(peer, { generation: 0, seq: 0 });
+}
+
+export function batchOf(lab: RightsLab, bytes: Bytes): Batch {
+  const { cluster } = lab.root;
+  return parseSignedBatch(bytes, { signer, cluster }).batch;
+}
+
+/** A batch with some of it changed, well signed. */
+export function forgeBatch(
+  node: StateNode,
+  bytes: Bytes,
+  { changes }: { readonly changes: Partial<Batch> },
+): Bytes {
+  const { key, lab } = node;
+  const batch = { ...batchOf(lab, bytes), ...changes };
+  const { cluster } = lab.root;
+  return encodeSignedBatch(signBatch(batch, { signer, key, cluster }));
+}
+
+/** The batch that comes after another, well signed. */
+export function nextBatch(
+  node: StateNode,
+  last: Bytes,
+  { changes }: { readonly changes: Partial<Batch> },
+): Bytes {
+  const { seq, rev } = batchOf(node.lab, last);
+  const prev = signer.sha256(last.subarray(64));
+  return forgeBatch(node, last, {
+    changes: { seq: seq + 1, rev, prev, base: false, ...changes },
+  });
+}
