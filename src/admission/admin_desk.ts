@@ -50,6 +50,8 @@ export type Decision =
     readonly isChanged: boolean;
     /** Members of a denied admin that were granted anew. */
     readonly kept?: number | undefined;
+    /** Members that a denied admin let in, and that go with it. */
+    readonly gone?: number | undefined;
   }
   | {
     readonly type: "needs-root";

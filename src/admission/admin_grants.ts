@@ -20,6 +20,7 @@ import {
   type Grant,
   type GrantedRights,
   hasRights,
+  isLastAdmin,
   type Properties,
   type Rights,
   signAuthorityKey,
@@ -81,7 +82,41 @@ function wishOf(
   const present = presentGift(view, desk.members, { subject });
   const tier = isAdmin(view, subject) ? "admin" : "leaf";
   const { wallMs } = view;
-  return { subject, wanted: merged(present, change, { wallMs, tier }) };
+  const wanted = merged(present, change, { wallMs, tier });
+  checkLastAdmin(view, subject, { change, wanted });
+  return { subject, wanted };
+}
+
+/** Without an admin nobody could ever be granted anything again. */
+function checkLastAdmin(
+  view: RedeemerView,
+  subject: PeerId,
+  { change, wanted }: {
+    readonly change: GrantChange;
+    readonly wanted: GrantedRights;
+  },
+): void {
+  const { rights, identity } = view;
+  const isNow = isAdmin(view, subject);
+  const { accessMs = 0, tier = "admin" } = change;
+  const isLowered = isNow && tier !== "admin";
+  const isEnded = accessMs > 0 && (isNow || wanted.tier === "admin");
+  if (!isLowered && !isEnded || !isLastAdmin(rights, subject)) return;
+  const who = subject === identity.peer
+    ? "This node"
+    : `Node ${subject.slice(0, 8)}`;
+  const isAlone = !rights.admins.some(({ peer, isDenied, isDemoted }) =>
+    peer !== subject && !isDenied && !isDemoted
+  );
+  throw new ConflictError(
+    `${who} is the cluster's only admin` +
+      (isAlone ? "" : " whose access has no end"),
+    {
+      hint: isAlone
+        ? 'Make another admin first: "pln grant <peer> --admin"'
+        : 'First lift the end of another admin: "pln grant <peer> --no-expire"',
+    },
+  );
 }
 
 /** A grant for somebody who is denied would change nothing. */

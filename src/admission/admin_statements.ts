@@ -41,11 +41,13 @@ export async function applyOne(
     }
     try {
       const kept = keptGrants(view, statement);
+      const gone = goneCount(view, statement);
       const copied = dropDenies(subject) ? [] : copiedDenies(view, subject);
       await desk.state.publish([...copied, ...kept, entry]);
       return done(statement, {
         isChanged: true,
         ...(kept.length === 0 ? {} : { kept: kept.length }),
+        ...(gone === 0 ? {} : { gone }),
       });
     } catch (cause) {
       if (!(cause instanceof LimitError)) throw cause;
@@ -86,7 +88,11 @@ function entryOf(statement: RootStatement): RightsChange {
 
 function done(
   statement: RootStatement,
-  outcome: { readonly isChanged: boolean; readonly kept?: number },
+  outcome: {
+    readonly isChanged: boolean;
+    readonly kept?: number;
+    readonly gone?: number;
+  },
 ): Decision {
   const { subject: peer } = statement;
   if (statement.kind !== "grant") return { type: "done", peer, ...outcome };
@@ -135,6 +141,16 @@ function copiedDenies(
         atMs,
       },
     }));
+}
+
+/** How many members a denied admin takes along. */
+function goneCount(
+  { rights, identity }: RedeemerView,
+  statement: RootStatement,
+): number {
+  if (statement.kind !== "deny" || statement.mode === "keep") return 0;
+  return rights.childrenOf(statement.subject)
+    .filter(({ subject }) => subject !== identity.peer).length;
 }
 
 /** Whom the root only makes an admin no more loses none of its members. */

@@ -68,7 +68,8 @@ export class Admins {
    * @param peer Need not have joined yet.
    * @returns A request for the root where an admin is, or is to be, meant.
    * @throws {DeniedError} This node is no admin.
-   * @throws {ConflictError} The peer is denied.
+   * @throws {ConflictError} The peer is denied, or it is the last admin and
+   * would be one no more, now or at an end of access.
    * @throws {NotFoundError} The authority key of a new admin is not known.
    * @throws {InputError | LimitError} Properties or times that do not fit.
    */

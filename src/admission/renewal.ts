@@ -2,7 +2,7 @@
 // The time, the identity and the rights go in; the next step comes out: wait,
 // install an authority, renew, or ask. After failures it waits longer, up to
 // minutes. While access is gone it asks only when no link could tell it of a
-// newer grant, once an hour: redeemers would mostly refuse.
+// newer grant, since every peer then refuses this node.
 
 import { equalBytes, PlnError } from "../kernel/mod.ts";
 import {
@@ -37,7 +37,7 @@ export const renewalTimes = {
   lookMsMax: 3_600_000,
   pauseMs: 1_000,
   backoffMsMin: 5_000,
-  backoffMsMax: 600_000,
+  backoffMsMax: 300_000,
 } as const;
 
 /** Why this node gets no certificate at present; undefined when it would. */
@@ -78,10 +78,7 @@ export class RenewalEngine {
   /** What to do at `nowMs`. */
   next(nowMs: number, view: RenewalView): RenewalStep {
     const step = wanted(view);
-    const fromMs = step.type === "ask"
-      ? this.#lastMs + renewalTimes.lookMsMax
-      : this.#notBeforeMs;
-    const delayMs = fromMs - nowMs;
+    const delayMs = this.#notBeforeMs - nowMs;
     if (step.type === "wait" || delayMs <= 0) return step;
     return { type: "wait", delayMs };
   }
@@ -124,8 +121,8 @@ function wanted(view: RenewalView): RenewalStep {
   if (accessFault(view) !== undefined) {
     const { notAfterMs, accessDeadlineMs = Infinity } = identity.facts;
     // With a certificate that has ended no link brings word of a newer grant.
-    const mayBeTold = wallMs < Math.min(notAfterMs, accessDeadlineMs);
-    return mayBeTold ? waitFor(renewalTimes.lookMsMax) : { type: "ask" };
+    const toldMs = Math.min(notAfterMs, accessDeadlineMs) - wallMs;
+    return toldMs > 0 ? waitFor(toldMs) : { type: "ask" };
   }
   const { tier, properties, accessDeadlineMs } = rights
     .standing(identity.facts, wallMs);
@@ -135,7 +132,10 @@ function wanted(view: RenewalView): RenewalStep {
   const dueMs = renewalDueMs(member);
   // Whoever made it by a clock that was ahead made one for the future.
   const isUseful = isValidAt(member, wallMs);
-  if (isSame && isUseful && wallMs < dueMs) return waitFor(dueMs - wallMs);
+  if (isSame && isUseful && wallMs < dueMs) {
+    // Peers refuse it from the end of its access on: then it has to ask.
+    return waitFor(Math.min(dueMs, accessDeadlineMs ?? dueMs) - wallMs);
+  }
   return { type: "renew", granted };
 }
 

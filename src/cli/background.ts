@@ -2,6 +2,7 @@
 // answer says which process runs and where. Used by `pln up -d`, `pln restart`
 // and `pln join`; the work is the starter's.
 
+import type { StatusReport } from "../control/mod.ts";
 import type { Invocation } from "./invocation.ts";
 import { pairsText } from "./render.ts";
 import type { SettingFlags } from "./settings.ts";
@@ -12,8 +13,9 @@ export async function startInBackground(
   invocation: Invocation,
   flags: SettingFlags,
   { also = {} }: { readonly also?: object } = {},
-): Promise<void> {
-  const { node } = await startDaemon(invocation, flags);
+): Promise<StatusReport> {
+  const report = await startDaemon(invocation, flags);
+  const { node } = report;
   const { processId, peer, name, directory } = node;
   const socket = invocation.socketPath;
   await invocation.answer(
@@ -26,4 +28,5 @@ export async function startInBackground(
       ["socket", socket],
     ]),
   );
+  return report;
 }

@@ -2,9 +2,9 @@
 // first `pln up`. It holds the directory meanwhile; an identity that is there
 // is never touched.
 
-import { CorruptError, utf8 } from "../kernel/mod.ts";
+import { ConflictError, CorruptError, utf8 } from "../kernel/mod.ts";
 import type { Disk } from "../ports/mod.ts";
-import { finishSettingAside } from "../identity/mod.ts";
+import { finishSettingAside, identityFiles } from "../identity/mod.ts";
 import { createCluster, isInitialised } from "../node/mod.ts";
 import { holdDirectory } from "./directory.ts";
 import type { Invocation } from "./invocation.ts";
@@ -29,6 +29,8 @@ export async function makeCluster(
   options: {
     readonly properties: Readonly<Record<string, string>>;
     readonly passphrase?: string | undefined;
+    /** Nobody asked for a cluster: not where one may be about to join. */
+    readonly isUnasked?: boolean;
   },
 ): Promise<MadeCluster> {
   const { platform } = invocation;
@@ -38,6 +40,7 @@ export async function makeCluster(
     ? undefined
     : await holdDirectory(disk);
   await refuseUsed(disk);
+  if (options.isUnasked) await refusePrepared(disk);
   const [clock, random, signer] = await Promise.all([
     platform.openClock(),
     platform.openRandom(),
@@ -71,12 +74,27 @@ export async function refuseUsed(disk: Disk): Promise<void> {
   );
 }
 
-/** A cluster for a node that has none yet; undefined when it has one. */
+/** Keys without a cluster are of "pln id", or of a join that failed. */
+async function refusePrepared(disk: Disk): Promise<void> {
+  const { nodeKey, authorityCertificate } = identityFiles;
+  if (await disk.stat(nodeKey) === undefined) return;
+  // A cluster that was made halfway: nothing else leaves this here.
+  if (await disk.stat(authorityCertificate) !== undefined) return;
+  throw new ConflictError(`The node in ${disk.label} is in no cluster yet`, {
+    hint: 'Run "pln join <token>", or "pln init" for a cluster of its own',
+  });
+}
+
+/**
+ * A cluster for a node that has none yet; undefined when it has one.
+ *
+ * @throws As `makeCluster`, {ConflictError} It has keys to join with.
+ */
 export async function makeClusterIfNone(
   invocation: Invocation,
 ): Promise<MadeCluster | undefined> {
   if (await isInitialised(await invocation.openDisk())) return undefined;
-  return await makeCluster(invocation, { properties: {} });
+  return await makeCluster(invocation, { properties: {}, isUnasked: true });
 }
 
 /** What to keep safe, for people. */

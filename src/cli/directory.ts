@@ -12,11 +12,20 @@ export const lockPath = "lock";
 /**
  * Holds the directory until disposed.
  *
+ * @param asker Tells a command's hold from a daemon's, where it may ask.
  * @throws {ConflictError} A daemon, or another command, holds it.
  */
-export async function holdDirectory(disk: Disk): Promise<AsyncDisposable> {
+export async function holdDirectory(
+  disk: Disk,
+  asker?: Pick<Invocation, "findDaemon">,
+): Promise<AsyncDisposable> {
   const lock = await disk.lock(lockPath);
   if (lock !== undefined) return lock;
+  if (asker !== undefined && await asker.findDaemon() === undefined) {
+    throw new ConflictError(`Another pln command uses ${disk.label}`, {
+      hint: "Try again when it has ended",
+    });
+  }
   throw new ConflictError(`A daemon uses ${disk.label}`, {
     hint: 'Stop it with "pln down"',
   });

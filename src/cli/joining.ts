@@ -18,7 +18,9 @@ import {
   setMembershipAside,
   writeMembership,
 } from "../identity/mod.ts";
-import { ConflictError } from "../kernel/mod.ts";
+import { configPath, readConfigText, setKey } from "../config/mod.ts";
+import { utf8 } from "../kernel/mod.ts";
+import { rememberPeers } from "../mesh/mod.ts";
 import type { Clock, Disk, Ports, Signer } from "../ports/mod.ts";
 
 /** What joining takes of the platform; `disk` is the directory. */
@@ -27,18 +29,23 @@ export type JoiningNeeds = Pick<
   "clock" | "disk" | "network" | "random" | "signer"
 >;
 
-/** What the directory is to the invite's cluster. */
-export type JoinPlan =
+/** What the directory is to a cluster that it joins. */
+export type NewMember =
   | { readonly type: "first" }
   /** Its certificate has expired: it comes back as the same node. */
   | { readonly type: "again" }
   /** Another cluster's, which it leaves. */
   | { readonly type: "switch"; readonly membership: Membership };
 
+/** What the directory is to the invite's cluster. */
+export type JoinPlan =
+  | NewMember
+  /** A member with a certificate that is good: it needs addresses only. */
+  | { readonly type: "member"; readonly membership: Membership };
+
 /**
  * Reads only.
  *
- * @throws {ConflictError} It is a member of that cluster, and can be started.
  * @throws {CorruptError} Its certificates are damaged.
  */
 export async function planJoin(
@@ -54,16 +61,34 @@ export async function planJoin(
   const { cluster, facts } = membership;
   if (cluster !== token.root.cluster) return { type: "switch", membership };
   if (needs.clock.wallMs() >= facts.notAfterMs) return { type: "again" };
-  throw new ConflictError("This node is a member of that cluster already", {
-    hint: 'Start it with "pln up -d"; its certificate renews by itself',
-  });
+  return { type: "member", membership };
 }
+
+/** Takes where the cluster is; its node, while it runs, would write over it. */
+export async function takeAddresses(
+  needs: JoiningNeeds,
+  { context }: InviteToken,
+): Promise<void> {
+  await rememberPeers({ ...needs, log: silent }, context.bootstraps);
+}
+
+/** A name given once is the node's from now on. */
+export async function keepName(
+  { disk }: Pick<JoiningNeeds, "disk">,
+  name: string | undefined,
+): Promise<void> {
+  if (name === undefined) return;
+  const text = setKey(await readConfigText(disk), "name", { value: name });
+  await disk.writeAtomic(configPath, utf8(text));
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The keys with which it joins; another cluster's are only read. */
 export async function keysToJoinWith(
   needs: JoiningNeeds,
   token: InviteToken,
-  plan: JoinPlan,
+  plan: NewMember,
 ): Promise<NodeKeys> {
   switch (plan.type) {
     case "first":
@@ -89,13 +114,13 @@ export async function keepMembership(
   needs: JoiningNeeds,
   token: InviteToken,
   { plan, keys, joined }: {
-    readonly plan: JoinPlan;
+    readonly plan: NewMember;
     readonly keys: NodeKeys;
     readonly joined: Joined;
   },
 ): Promise<NodeIdentity> {
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const remember = () => rememberCluster({ ...needs, log }, token, joined);
+  const remember = () =>
+    rememberCluster({ ...needs, log: silent }, token, joined);
   if (plan.type === "again") {
     const identity = await openIdentity(needs);
     await remember();

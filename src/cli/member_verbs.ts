@@ -93,7 +93,8 @@ export const memberVerbs = {
     more:
       "A node of another cluster is asked about first; what it was there is\n" +
       "kept below old/. Others may see a token that is an argument: give it\n" +
-      "by standard input on a machine that is not yours alone.",
+      "by standard input on a machine that is not yours alone. A member of\n" +
+      "that cluster takes the invite's addresses, and leaves it unused.",
     example: "pln join - <token.txt",
     flags: {
       "no-up": { type: "switch", brief: "Do not start the node" },
@@ -103,6 +104,11 @@ export const memberVerbs = {
         alias: "y",
       },
       ...settingFlags,
+      "name": {
+        type: "text",
+        brief: "This node's name, kept in config.yaml",
+        value: "name",
+      },
     },
     args: [{
       name: "token",

@@ -5,7 +5,11 @@
 import type { FlagSpec } from "./verb_spec.ts";
 
 export const settingFlags = {
-  "name": { type: "text", brief: "This node's name", value: "name" },
+  "name": {
+    type: "text",
+    brief: "This node's name, for this run",
+    value: "name",
+  },
   "port": {
     type: "text",
     brief: "UDP port of the mesh; 0: any (default 60611)",

@@ -264,6 +264,8 @@ export type Decision =
     readonly isChanged: boolean;
     /** Members of a denied admin that were granted anew. */
     readonly kept?: number | undefined;
+    /** Members that a denied admin let in, and that go with it. */
+    readonly gone?: number | undefined;
   }
   | {
     readonly type: "needs-root";
@@ -283,6 +285,7 @@ export const decisionShape: Shape<Decision> = s.union([
     accessDeadlineMs: s.optional(s.number()),
     isChanged: s.boolean(),
     kept: s.optional(s.number()),
+    gone: s.optional(s.number()),
   }),
   s.object({
     type: s.literal("needs-root"),

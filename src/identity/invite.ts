@@ -169,7 +169,7 @@ export function readSignedInvite(options: InviteSource): SignedInvite {
   const terms = inviteTerms.decode(bytes, { bytesMax: termsBytesMax });
   if (terms.cluster !== options.cluster) {
     throw new InputError("The invite is of another cluster", {
-      hint: 'Compare the cluster that "pln id" shows on both nodes',
+      hint: 'Compare the cluster that "pln id --json" shows on both nodes',
     });
   }
   checkTerms(terms);

@@ -70,6 +70,7 @@ export * from "./rights.ts";
 export { missingRootStatements, type RootCopy } from "./rights_copies.ts";
 export { projectRights, RightsProjector } from "./rights_projection.ts";
 export { type PropertiesJson, rightsEntryShape } from "./rights_shapes.ts";
+export { isLastAdmin } from "./rights_standing.ts";
 export * from "./root_statement.ts";
 export * from "./signed_input.ts";
 export * from "./tls.ts";

@@ -129,7 +129,8 @@ export interface Rights {
   /** The highest effective grant; undefined when nobody granted anything. */
   grantOf(peer: PeerId): Grant | undefined;
   /**
-   * What a verified member may do.
+   * What a verified member may do. An end of access does not count for the
+   * last admin: see `isLastAdmin`.
    *
    * @param facts Of its verified credential.
    * @param wallMs Milliseconds since 1970, of the caller's clock.

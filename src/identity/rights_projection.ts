@@ -55,6 +55,7 @@ class ClusterRights implements Rights {
   standing(facts: MemberFacts, wallMs: number): Standing {
     return standingOf(
       {
+        admins: this.admins,
         denialOf: (peer) => this.denialOf(peer),
         grantOf: (peer) => this.grantOf(peer),
         isVoid: (admin) => this.#decisions.isVoid(admin),

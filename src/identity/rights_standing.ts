@@ -9,9 +9,23 @@ import type { Denial, Grant, Rights, Standing } from "./rights.ts";
 import type { MemberFacts } from "./verify.ts";
 
 /** What the answer depends on. */
-export type StandingSource = Pick<Rights, "denialOf" | "grantOf"> & {
+export type StandingSource = Pick<Rights, "admins" | "denialOf" | "grantOf"> & {
   readonly isVoid: (admin: PeerId) => boolean;
 };
+
+/**
+ * Whether no admin but this one has access without an end. Such an admin's own
+ * access has none either: nobody else could bring the grant that prolongs it.
+ */
+export function isLastAdmin(
+  source: Pick<Rights, "admins" | "grantOf">,
+  subject: PeerId,
+): boolean {
+  return !source.admins.some(({ peer, isDenied, isDemoted }) =>
+    peer !== subject && !isDenied && !isDemoted &&
+    source.grantOf(peer)?.accessDeadlineMs === undefined
+  );
+}
 
 function shortly(peer: PeerId): string {
   return peer.slice(0, 8);
@@ -29,7 +43,10 @@ function denialError(denial: Denial): DeniedError {
   const who = by === "root" ? "the root" : `admin ${shortly(by)}`;
   return new DeniedError(
     `${shortly(subject)} was denied by ${who} at ${isoTime(atMs)}${why}`,
-    { hint: "An admin can allow it again: pln allow" },
+    {
+      hint: `An admin${by === "root" ? " with the root key" : ""} can allow ` +
+        "it again: pln allow",
+    },
   );
 }
 
@@ -69,7 +86,11 @@ export function standingOf(
       { hint: "Another admin can grant it anew: pln grant" },
     );
   }
-  const { properties, accessDeadlineMs } = grant ?? facts;
+  const tier = tierOf(facts, grant);
+  const { properties, accessDeadlineMs: endMs } = grant ?? facts;
+  const isKept = endMs !== undefined && tier === "admin" &&
+    isLastAdmin(source, facts.peer);
+  const accessDeadlineMs = isKept ? undefined : endMs;
   // Written this way, a time that is no number is refused too.
   const isOpen = accessDeadlineMs === undefined || wallMs < accessDeadlineMs;
   if (!isOpen) {
@@ -80,7 +101,7 @@ export function standingOf(
     );
   }
   return {
-    tier: tierOf(facts, grant),
+    tier,
     properties,
     ...(accessDeadlineMs === undefined ? {} : { accessDeadlineMs }),
     source: grant === undefined ? "certificate" : "grant",

@@ -264,7 +264,7 @@ export function verifyRootStatement(
     throw new InputError(
       `The statement is of cluster ${cluster.slice(0, 8)}, ` +
         `not ${root.cluster.slice(0, 8)}`,
-      { hint: 'Compare the cluster with the one that "pln id" shows' },
+      { hint: 'Compare the cluster with the one that "pln id --json" shows' },
     );
   }
   const input = signedInput("pln/root/1", cluster, body);

@@ -136,6 +136,8 @@ export class NodeMembers {
       ? identity
       : transport.links.get(peer) ?? known.get(peer);
     const grant = rights.grantOf(peer);
+    const denial = rights.denialOf(peer);
+    const isAdmin = seen?.facts.tier === "admin";
     return {
       row: this.#rowOf(peer),
       credential: seen?.credential,
@@ -143,9 +145,10 @@ export class NodeMembers {
       root: identity.root,
       standing: this.#standingOf(peer, seen?.facts),
       grant,
-      denial: rights.denialOf(peer),
+      denial,
       redemptions: rights.redemptionsOf(peer),
-      isAdminPending: seen?.facts.tier !== "admin" && this.#isToBeAdmin(grant),
+      isAdminPending: denial === undefined && !isAdmin &&
+        this.#isToBeAdmin(grant),
     };
   }
 

@@ -332,7 +332,9 @@ export class Node implements AsyncDisposable {
       const why = denial.reason === undefined ? "" : `: ${denial.reason}`;
       return [{
         message: `This node was denied by ${denial.by.slice(0, 12)}${why}`,
-        hint: `An admin can take that back: pln allow ${peer.slice(0, 12)}`,
+        hint:
+          `An admin${denial.by === "root" ? " with the root key" : ""} can ` +
+          `take that back: pln allow ${peer.slice(0, 12)}`,
       }];
     }
     const refusals: readonly NodeAlarm[] = refusal === undefined

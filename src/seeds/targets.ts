@@ -53,11 +53,18 @@ export class Targets {
     if (seed === undefined) {
       const name = JSON.stringify(target.seed.slice(0, 80));
       const known = this.#directory.names().slice(0, 5).join(", ");
+      const hint = known === ""
+        ? 'Seed one with "pln seed"'
+        : `Seeds: ${known}`;
       throw new NotFoundError(
         isForeign
           ? `${this.#label} has no seed ${name}`
           : `There is no seed ${name}`,
-        { hint: known === "" ? 'Seed one with "pln seed"' : `Seeds: ${known}` },
+        {
+          hint: isForeign
+            ? hint
+            : `${hint}; or call it where it is: --on <node>`,
+        },
       );
     }
     if (!isFunctionName(target.function)) {

@@ -322,6 +322,41 @@ Deno.test("Admins.grant() about any admin, also itself, is the root's", async ()
   })());
 });
 
+Deno.test("Admins.grant() neither lowers the cluster's only admin nor ends its access", async () => {
+  const lab = new Lab();
+  const admin = lab.admin("admin");
+  const { peer } = admin;
+  const changes = [
+    { tier: "leaf" },
+    { tier: "publisher" },
+    { accessMs: dayMs },
+    { tier: "admin", accessMs: dayMs },
+  ] as const;
+  await lab.run((async () => {
+    for (const change of changes) {
+      const error = await failure(admin.admins.grant(peer, change));
+      assert.ok(error instanceof ConflictError, String(error));
+      assert.equal(error.message, "This node is the cluster's only admin");
+      assert.match(error.hint ?? "", /pln grant <peer> --admin/);
+    }
+    const lifted = await admin.admins.grant(peer, { accessMs: 0 });
+    assert.equal(lifted.type, "needs-root");
+    const other = lab.admin("other");
+    for (const change of changes) {
+      const asked = await admin.admins.grant(peer, change);
+      assert.equal(asked.type, "needs-root");
+    }
+    const ending = await admin.admins.grant(other.peer, { accessMs: dayMs });
+    await byRoot(lab, admin, ending);
+    const last = await failure(admin.admins.grant(peer, { accessMs: dayMs }));
+    assert.match(String(last), /only admin whose access has no end$/);
+    const demoted = await admin.admins.grant(other.peer, { tier: "leaf" });
+    await byRoot(lab, admin, demoted);
+    const alone = await failure(admin.admins.grant(peer, { tier: "leaf" }));
+    assert.match(String(alone), /This node is the cluster's only admin$/);
+  })());
+});
+
 Deno.test("verbs of one admin wait for each other, so that numbers never repeat", async () => {
   const lab = new Lab();
   const admin = lab.admin("admin");

@@ -206,7 +206,8 @@ Deno.test("Admins.deny() --cascade puts an admin's members out with it", async (
   await lab.run((async () => {
     const { admin, parent, children } = await openFamily(lab);
     const asked = await admin.admins.deny(parent.peer, { children: "cascade" });
-    await byRoot(lab, admin, asked);
+    const done = await byRoot(lab, admin, asked);
+    assert.equal(done.type === "done" && done.gone, 2);
     const rights = admin.state.rights();
     for (const { identity } of children) {
       assert.throws(

@@ -302,6 +302,40 @@ Deno.test("pln restart starts a node that did not run", async () => {
   assert.deepEqual([ran.code, ran.err], [0, "No daemon ran\n"]);
 });
 
+Deno.test("pln restart makes no node where there is none", async () => {
+  const world = new CliWorld();
+  const ran = await world.run("restart");
+  assert.deepEqual([ran.code, ran.out], [3, ""]);
+  assert.match(ran.err, /There is no node in .* to restart\n {2}.*pln up -d/);
+  assert.deepEqual(await world.disk().list(""), []);
+  assert.deepEqual(world.launches, []);
+});
+
+Deno.test("pln up makes no cluster for a node that was to join one", async () => {
+  for (const words of [["up"], ["up", "-d"]]) {
+    const world = new CliWorld();
+    const id = await world.run("id");
+    const ran = await world.run(...words);
+    assert.deepEqual([ran.code, ran.out], [1, ""]);
+    assert.match(ran.err, /is in no cluster yet\n {2}.*pln join.*"pln init"/);
+    assert.deepEqual(await world.disk().list("certs"), []);
+    const made = await world.run("init", "--json");
+    assert.equal(`${JSON.parse(made.out).peer}\n`, id.out);
+  }
+});
+
+Deno.test("pln up goes on with a cluster that was made halfway", async () => {
+  const world = await initialised();
+  await world.disk().remove("certs/member.pem");
+  world.onLaunch = () => {
+    world.serve();
+    return running;
+  };
+  const ran = await world.run("up", "-d");
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(ran.err, /made cluster/);
+});
+
 Deno.test("pln restart does not stop a daemon that could not start again", async () => {
   const world = await initialised();
   let stopped = 0;

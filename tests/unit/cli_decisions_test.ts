@@ -145,6 +145,22 @@ Deno.test("pln deny passes its reason and what becomes of members on", async () 
   assert.deepEqual([both.code, asked.length], [2, 3]);
 });
 
+Deno.test("pln deny says how many members go with an admin", async () => {
+  for (
+    const [gone, says] of [[1, "1 of its members goes"], [
+      2,
+      "2 of its members go",
+    ]]
+  ) {
+    const world = serving({
+      deny: () =>
+        Promise.resolve({ ...bob, isChanged: true, gone: Number(gone) }),
+    });
+    const ran = await world.run("deny", "bob", "--cascade");
+    assert.ok(ran.out.endsWith(`\n${says} too\n`), ran.out);
+  }
+});
+
 Deno.test("pln deny and allow of what is so already say that", async () => {
   const same = () => Promise.resolve({ ...bob, isChanged: false });
   const world = serving({ deny: same, allow: same });

@@ -179,7 +179,7 @@ Deno.test("pln id waits for nobody who holds the directory", async () => {
   await using _lock = await world.disk().lock("lock");
   const ran = await world.run("id");
   assert.deepEqual([ran.code, ran.out], [1, ""]);
-  assert.match(ran.err, /^pln: A daemon uses/);
+  assert.match(ran.err, /^pln: Another pln command uses .*\n {2}Try again/);
 });
 
 Deno.test("pln set edits config.yaml and tells a running daemon", async () => {

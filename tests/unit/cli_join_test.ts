@@ -117,6 +117,7 @@ joinTest(
       cluster,
       tier: "publisher",
       isAdminPending: false,
+      wasMember: false,
       directory,
     });
     assert.deepEqual(await filesOf(bob), memberFiles);
@@ -297,21 +298,118 @@ joinTest(
   },
 );
 
-joinTest("pln join of a member's own cluster changes nothing", async (lab) => {
+joinTest("a node that was denied waits for no root", async (lab) => {
+  const { peer } = await lab.id();
+  const token = await lab.invite({ tier: "admin", subject: String(peer) });
+  assert.equal((await lab.run("join", token, "--no-up")).code, 0);
+  const { members } = lab.ann.node;
+  assert.equal(members.inspect(String(peer)).isAdminPending, true);
+  await members.deny(String(peer), {});
+  assert.equal(members.inspect(String(peer)).isAdminPending, false);
+});
+
+/** Bob is a member that does not run, and has lost where the others are. */
+async function joinedAndLost(lab: Lab): Promise<Record<string, unknown>> {
   assert.equal((await lab.run("join", await lab.invite(), "--no-up")).code, 0);
-  const before = await lab.id();
-  const token = await lab.invite({ tier: "publisher" });
-  for (const flags of [[], ["--yes"]]) {
-    const ran = await lab.run("join", token, "--no-up", ...flags);
-    assert.deepEqual([ran.code, ran.out], [1, ""]);
+  await lab.bob.machine.disk.mount().remove("peers.json");
+  return await lab.id();
+}
+
+joinTest(
+  "pln join of a member's own cluster takes the addresses alone",
+  async (lab) => {
+    const before = await joinedAndLost(lab);
+    const token = await lab.invite({ tier: "publisher" });
+    const ran = await lab.run("join", token, "--no-up", "--json");
+    assert.deepEqual([ran.code, ran.err], [0, ""]);
+    assert.deepEqual(JSON.parse(ran.out), {
+      ...before,
+      isAdminPending: false,
+      wasMember: true,
+      directory,
+    });
+    const told = await lab.run("join", token, "--no-up");
+    const cluster = String(before.cluster).slice(0, 12);
+    assert.ok(
+      told.err.endsWith(
+        `Already a member of cluster ${cluster}; took the invite's ` +
+          "addresses; the invite was not used\n",
+      ),
+      told.err,
+    );
+    assert.deepEqual(await lab.id(), before);
+    const [invite] = lab.ann.node.members.invites();
+    assert.equal(invite?.used, 0, "and the invite can still be used");
+    await lab.bob.start();
+    await lab.cluster.until(
+      "bob has a link to ann again",
+      () => bobsPeers(lab).some(({ state }) => state === "connected"),
+    );
+  },
+);
+
+function bobsPeers({ bob }: Lab) {
+  return bob.node.members.peers();
+}
+
+joinTest(
+  "pln join of a member starts its node, and tells that it was denied",
+  async (lab) => {
+    const { terminal } = lab;
+    await joinedAndLost(lab);
+    const pid = 4712;
+    const message = "This node was denied by a1: lost\u001b";
+    const hint = "An admin can take that back: pln allow b2";
+    terminal.variables.set("PLN_LAUNCHER", "/opt/pln/launcher.sh");
+    let asked = 0;
+    terminal.onLaunch = () => {
+      terminal.serve({
+        status: () => ({
+          ...sampleStatus,
+          node: { ...sampleStatus.node, processId: pid },
+          nodes: [],
+          // Its peers say so when it reaches them.
+          alarms: asked++ < 5 ? [] : [{ message, hint }],
+        }),
+      });
+      return { pid, exited: new Promise(() => {}) };
+    };
+    const ran = await lab.run("join", await lab.invite());
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.out, /^process +4712$/m);
     assert.match(
       ran.err,
-      /a member of that cluster already\n {2}Start it with "pln up -d"/,
+      /\npln: This node was denied by a1: lost\ufffd\n {2}An admin can take/,
     );
-  }
-  assert.deepEqual(await lab.id(), before);
-  const [invite] = lab.ann.node.members.invites();
-  assert.equal(invite?.used, 0, "and the invite can still be used");
+  },
+);
+
+joinTest("pln join of a member that runs changes nothing", async (lab) => {
+  await joinedAndLost(lab);
+  lab.terminal.serve();
+  const ran = await lab.run("join", await lab.invite());
+  assert.deepEqual([ran.code, ran.out], [1, ""]);
+  assert.match(
+    ran.err,
+    /cluster already, and its daemon runs\n {2}.*run "pln down", then this/,
+  );
+  assert.ok(!(await filesOf(lab.bob)).includes("peers.json"));
+});
+
+joinTest("pln join --name keeps the name in config.yaml", async (lab) => {
+  const configOf = async () => {
+    const disk = lab.bob.machine.disk.mount();
+    const bytes = await disk.read("config.yaml", { bytesMax: 10_000 });
+    return utf8TextLossy(bytes);
+  };
+  const disk = lab.bob.machine.disk.mount();
+  await disk.writeAtomic("config.yaml", utf8("# mine\nhttp: 8081\n"));
+  const join = async (name: string) =>
+    await lab.run("join", await lab.invite(), "--no-up", "--name", name);
+  assert.equal((await join("desk")).code, 0);
+  assert.equal(await configOf(), "# mine\nhttp: 8081\nname: desk\n");
+  assert.equal((await join("lamp")).code, 0, "a member is renamed too");
+  assert.equal(await configOf(), "# mine\nhttp: 8081\nname: lamp\n");
 });
 
 joinTest(
@@ -405,14 +503,18 @@ joinTest(
   },
 );
 
-joinTest("pln join touches no directory that a daemon holds", async (lab) => {
+joinTest("pln join touches no directory that another holds", async (lab) => {
   const before = await foundAtBob(lab);
   const token = await lab.invite();
   await using _lock = await lab.bob.machine.disk.mount().lock("lock");
   const ran = await lab.run("join", token, "--yes", "--no-up");
   assert.deepEqual([ran.code, ran.out], [1, ""]);
-  assert.match(ran.err, /A daemon uses .*\n {2}Stop it with "pln down"/);
+  assert.match(ran.err, /\npln: Another pln command uses .*\n {2}Try again/);
   assert.deepEqual(await lab.id(), before);
+  lab.terminal.serve();
+  const running = await lab.run("join", token, "--yes", "--no-up");
+  assert.equal(running.code, 1);
+  assert.match(running.err, /A daemon uses .*\n {2}Stop it with "pln down"/);
 });
 
 joinTest(

@@ -216,6 +216,13 @@ Deno.test("a group without a command of its own lists what is in it", async () =
   assert.match(wrong.err, /no command "sgn"\n {2}Did you mean "sign"\?/);
 });
 
+Deno.test("help says how long a name that is a flag lasts", async () => {
+  for (const [verb, says] of [["up", "for this run"], ["join", "kept in"]]) {
+    const { out } = await new CliWorld().run("help", String(verb));
+    assert.match(out, new RegExp(`--name .*This node's name, ${says}`));
+  }
+});
+
 Deno.test("help of a command that is a group too names what lies beside it", async () => {
   const { out } = await new CliWorld().run("help", "invite");
   assert.match(out, /^Make a token /);

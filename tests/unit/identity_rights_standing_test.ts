@@ -157,5 +157,36 @@ Deno.test("an admin without a document is the root's to judge too", () => {
   const denied = lab.rights(low, high);
   assert.throws(() => denied.standing(facts, startMs), {
     message: /was denied by the root/,
+    hint: "An admin with the root key can allow it again: pln allow",
+  });
+});
+
+Deno.test("an admin's access ends while another admin's does not", () => {
+  const { lab, low, high } = world();
+  const facts = lab.facts(low.owner, low.owner, { tier: "admin" });
+  const ended = { accessDeadlineMs: startMs };
+  low.say("grants", low.owner, lab.rootGrant(low.owner, "admin", ended));
+  const both = lab.rights(low, high);
+  assert.throws(() => both.standing(facts, startMs), { name: "DeniedError" });
+  assert.equal(
+    both.standing(facts, startMs - 1).accessDeadlineMs,
+    startMs,
+  );
+  const kept = { tier: "admin", properties: new Map(), source: "grant" };
+  low.say("denies", high.owner, lab.rootDeny(high.owner));
+  assert.deepEqual(lab.rights(low, high).standing(facts, startMs), kept);
+  low.said.clear();
+  low.say("grants", low.owner, lab.rootGrant(low.owner, "admin", ended));
+  low.say("grants", high.owner, lab.rootGrant(high.owner, "admin", ended));
+  assert.deepEqual(lab.rights(low, high).standing(facts, startMs), kept);
+});
+
+Deno.test("the end of access of the last admin counts once the root demotes it", () => {
+  const { lab, low } = world();
+  const facts = lab.facts(low.owner, low.owner, { tier: "admin" });
+  const ended = { accessDeadlineMs: startMs };
+  low.say("grants", low.owner, lab.rootGrant(low.owner, "leaf", ended));
+  assert.throws(() => lab.rights(low).standing(facts, startMs), {
+    name: "DeniedError",
   });
 });

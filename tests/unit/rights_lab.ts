@@ -179,9 +179,18 @@ export class RightsLab {
   rootGrant(
     subject: PeerId,
     tier: Tier,
-    { number = 1 }: { readonly number?: number } = {},
+    { number = 1, accessDeadlineMs }: {
+      readonly number?: number;
+      readonly accessDeadlineMs?: number;
+    } = {},
   ) {
-    const grant = { kind: "grant", tier, properties: new Map() } as const;
+    const properties = new Map<string, string>();
+    const grant = {
+      kind: "grant",
+      tier,
+      properties,
+      accessDeadlineMs,
+    } as const;
     if (tier !== "admin") {
       return this.statement(subject, number, { verdict: grant });
     }

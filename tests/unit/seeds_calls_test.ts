@@ -116,9 +116,10 @@ Deno.test("the refusal of an unknown seed names those there are", async () => {
     const error = await lab.call("nobody", "f").catch((cause) => cause);
     return error.hint;
   };
-  assert.equal(await hintOf(), 'Seed one with "pln seed"');
+  const elsewhere = "; or call it where it is: --on <node>";
+  assert.equal(await hintOf(), `Seed one with "pln seed"${elsewhere}`);
   for (const name of ["a", "b", "c", "d", "e", "g"]) lab.add(name, echoWasm);
-  assert.equal(await hintOf(), "Seeds: a, b, c, d, e");
+  assert.equal(await hintOf(), `Seeds: a, b, c, d, e${elsewhere}`);
 });
 
 Deno.test("a failed request is told in the hint of its seed's own error", async () => {

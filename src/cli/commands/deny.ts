@@ -14,13 +14,16 @@ export const run: Run<"deny"> = async (invocation, { flags, args }) => {
   const request = requestOf(flags);
   return await decide(invocation, (members) => members.deny(peer, request), {
     flags,
-    done: ({ isChanged, kept = 0, ...node }) => {
+    done: ({ isChanged, kept = 0, gone = 0, ...node }) => {
       if (!isChanged) return `${nodeText(node)} is denied already\n`;
       const stay = kept === 0
         ? ""
         : `${kept} of its members ${kept === 1 ? "stays" : "stay"}\n`;
+      const go = gone === 0
+        ? ""
+        : `${gone} of its members ${gone === 1 ? "goes" : "go"} too\n`;
       return `${nodeText(node)} is denied; this takes it back: ` +
-        `pln allow ${node.peer.slice(0, 12)}\n${stay}`;
+        `pln allow ${node.peer.slice(0, 12)}\n${stay}${go}`;
     },
   });
 };

@@ -47,7 +47,7 @@ async function prepareIds(invocation: Invocation, disk: Disk): Promise<Ids> {
     platform.openRandom(),
     platform.openSigner(),
   ]);
-  await using _held = await holdDirectory(disk);
+  await using _held = await holdDirectory(disk, invocation);
   const { key } = await prepareNodeKeys({ disk, random, signer });
   return { peer: peerIdOf(key.publicKey) };
 }

@@ -2,9 +2,10 @@
 // Flags of the start before are not kept: what should last belongs into
 // config.yaml.
 
-import { UnreachableError } from "../../kernel/mod.ts";
+import { isInitialised } from "../../identity/mod.ts";
+import { NotFoundError, UnreachableError } from "../../kernel/mod.ts";
 import { startInBackground } from "../background.ts";
-import { makeClusterIfNone } from "../cluster.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import { readSettings, settingFlags } from "../settings.ts";
 import { stopDaemon } from "../stopper.ts";
@@ -18,8 +19,17 @@ export const run: Run<"restart"> = async (invocation, { flags }) => {
     await invocation.note(`Stopped process ${processId}`);
   } catch (cause) {
     if (!(cause instanceof UnreachableError)) throw cause;
+    await refuseNone(invocation);
     await invocation.note("No daemon ran");
   }
-  await makeClusterIfNone(invocation);
   await startInBackground(invocation, settings);
 };
+
+/** @throws {NotFoundError} There is nothing to start. */
+async function refuseNone(invocation: Invocation): Promise<void> {
+  const disk = await invocation.openDisk();
+  if (await isInitialised(disk)) return;
+  throw new NotFoundError(`There is no node in "${disk.label}" to restart`, {
+    hint: 'Check --dir; "pln up -d" makes a node and starts it',
+  });
+}
