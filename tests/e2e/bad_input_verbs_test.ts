@@ -57,6 +57,9 @@ Deno.test("pln version prints only the number with --short", async () => {
 
 Deno.test("pln down and restart say what they ended and started", async () => {
   await using lab = await Lab.open();
+  // It makes no cluster by accident.
+  await lab.refused(["restart"], { code: 3, says: /no node/, next: /pln up/ });
+  await lab.must(["init"]);
   await lab.must(["restart"]);
   const first = (await lab.client.status()).node.processId;
   const restarted = await lab.run(["restart"]);
