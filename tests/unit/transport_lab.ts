@@ -276,3 +276,14 @@ export async function pour(session: Session, bytes: Uint8Array): Promise<void> {
   await writer.write(bytes);
   writer.releaseLock();
 }
+
+/** A handler that takes streams, reads none, and holds them until let go. */
+export function holding() {
+  const streams: FrameStream[] = [];
+  const letGo = Promise.withResolvers<void>();
+  const handler = async (stream: FrameStream) => {
+    streams.push(stream);
+    await letGo.promise;
+  };
+  return { streams, handler, letGo: () => letGo.resolve() };
+}

@@ -4,15 +4,12 @@ import assert from "node:assert/strict";
 import { concatBytes, limits } from "../../src/kernel/mod.ts";
 import { Hello } from "../../src/transport/control_messages.ts";
 import { encodeFrame } from "../../src/transport/frames.ts";
-import {
-  closeCodes,
-  type FrameStream,
-  type Protocol,
-} from "../../src/transport/mod.ts";
+import { closeCodes, type Protocol } from "../../src/transport/mod.ts";
 import {
   closeAll,
   connect,
   echo,
+  holding,
   never,
   onlyLink,
   openRogue,
@@ -23,17 +20,6 @@ import {
 const held: Protocol = {
   ...{ id: 202, name: "test-held", frameBytesMax: 65_536, streamsMax: 2 },
 };
-
-/** A handler that takes streams, and never reads from them. */
-function holding() {
-  const streams: FrameStream[] = [];
-  const letGo = Promise.withResolvers<void>();
-  const handler = async (stream: FrameStream) => {
-    streams.push(stream);
-    await letGo.promise;
-  };
-  return { streams, handler, letGo: () => letGo.resolve() };
-}
 
 scenario(
   "a peer that opens far more streams than it may loses the link",

@@ -7,7 +7,14 @@ import {
   type FrameStream,
   type Protocol,
 } from "../../src/transport/mod.ts";
-import { ask, closeAll, connect, never, scenario } from "./transport_lab.ts";
+import {
+  ask,
+  closeAll,
+  connect,
+  holding,
+  never,
+  scenario,
+} from "./transport_lab.ts";
 
 const early: Protocol = {
   ...{ id: 201, name: "test-early", frameBytesMax: 1_024, streamsMax: 2 },
@@ -16,17 +23,6 @@ const early: Protocol = {
 const held: Protocol = {
   ...{ id: 202, name: "test-held", frameBytesMax: 1_024, streamsMax: 2 },
 };
-
-/** A handler that holds each stream until it is told to let go. */
-function holding() {
-  const streams: FrameStream[] = [];
-  const letGo = Promise.withResolvers<void>();
-  const handler = async (stream: FrameStream) => {
-    streams.push(stream);
-    await letGo.promise;
-  };
-  return { streams, handler, letGo: () => letGo.resolve() };
-}
 
 scenario(
   "S44 an opener waits while the peer serves as many streams as it may",
