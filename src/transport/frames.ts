@@ -43,14 +43,6 @@ export function writeFrameHead(
   into[offset + 4] = kind;
 }
 
-/** One whole frame. */
-export function encodeFrame(kind: number, body: Uint8Array): Bytes {
-  const frame = new Uint8Array(frameHeadBytes + body.length);
-  writeFrameHead(frame, 0, { kind, body });
-  frame.set(body, frameHeadBytes);
-  return frame;
-}
-
 /** Cuts a stream of bytes into frames. After a fault it stays at fault. */
 export class FrameParser {
   /** Of a body; judged when its frame begins. */

@@ -31,9 +31,5 @@ export {
   versions,
 } from "./protocols.ts";
 export { TrustError } from "./self_test.ts";
-export {
-  openTransport,
-  Transport,
-  type TransportConfig,
-  type TransportNeeds,
-} from "./transport.ts";
+export { openTransport, Transport } from "./transport.ts";
+export type { TransportConfig, TransportNeeds } from "./transport_config.ts";

@@ -3,36 +3,22 @@
 // the identity, a gatekeeper who knows the rights, and handlers; out go links.
 // It must never serve a stream of somebody the gatekeeper has not admitted.
 
-import {
-  InputError,
-  limits,
-  type PeerId,
-  Scope,
-  UnreachableError,
-} from "../kernel/mod.ts";
-import type { Endpoint, NetworkAddress, Ports } from "../ports/mod.ts";
+import { InputError, type PeerId, Scope } from "../kernel/mod.ts";
+import type { Endpoint, NetworkAddress } from "../ports/mod.ts";
 import {
   type Credential,
   issueTlsLeaf,
-  type NodeIdentity,
   type TlsLeaf,
 } from "../identity/mod.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Authenticator } from "./authenticator.ts";
 import { Connections } from "./connections.ts";
-import { within } from "./deadline.ts";
 import { Dialer } from "./dialer.ts";
+import { awaitEnd, sayFarewell } from "./farewell.ts";
 import { dialJoin, type JoinConnection } from "./join_dialer.ts";
 import { JoinServer } from "./join_server.ts";
 import { rotateLeaf } from "./leaf_rotation.ts";
-import type {
-  FrameStream,
-  Gatekeeper,
-  Link,
-  PeerHello,
-  StreamHandler,
-  TransportReport,
-} from "./link.ts";
+import type { Link, StreamHandler, TransportReport } from "./link.ts";
 import {
   closeCodes,
   joinProtocol,
@@ -47,33 +33,7 @@ import { Refusals } from "./refusals.ts";
 import { Router } from "./router.ts";
 import { testTrustStore } from "./self_test.ts";
 import type { SessionLink } from "./session_link.ts";
-
-/** What a transport takes of the world. */
-export type TransportNeeds = Pick<
-  Ports,
-  "clock" | "log" | "network" | "random" | "signer"
->;
-
-/** Who this node is, where it listens, and whom it asks about others. */
-export type TransportConfig = {
-  readonly identity: Pick<NodeIdentity, "peer" | "key" | "credential" | "root">;
-  readonly bind: NetworkAddress;
-  readonly gatekeeper: Gatekeeper;
-  /** What peers are told; `sayHello` tells them again. */
-  readonly hello: () => PeerHello;
-  /**
-   * What this node has of a peer that was not linked since it started: a dial
-   * to it costs its first request a round trip less. It need not be believed.
-   */
-  readonly heldCredential?: (peer: PeerId) => Credential | undefined;
-  /** Half of the places before authentication are for these. */
-  readonly knownIps?: () => ReadonlySet<string>;
-  /** Serves one enrolment; the connection ends with it. */
-  onJoin(
-    stream: FrameStream,
-    context: { readonly remote: NetworkAddress; readonly signal: AbortSignal },
-  ): Promise<void>;
-};
+import type { TransportConfig, TransportNeeds } from "./transport_config.ts";
 
 /**
  * Opens the endpoint and proves that the process checks servers. No peer is let
@@ -279,7 +239,9 @@ export class Transport implements AsyncDisposable {
 
   /** Tells all peers that this node leaves for good, then closes the links. */
   async leave(): Promise<void> {
-    await Promise.all(this.#all.map((link) => this.#leave(link)));
+    await Promise.all(
+      this.#all.map((link) => sayFarewell(this.#needs, link)),
+    );
   }
 
   /** For `openTransport`: from now on peers are let in. */
@@ -296,44 +258,18 @@ export class Transport implements AsyncDisposable {
   async #dispose(): Promise<void> {
     this.#acceptor.stop();
     for (const link of this.#connections.all) link.stopServing();
-    await this.#bounded("handlers", this.#router.stop());
+    await awaitEnd(this.#needs, "handlers", { work: this.#router.stop() });
     for (const link of this.#all) {
       link.close(closeCodes.shutdown, "the node stops");
     }
     const tasks = this.#tasks[Symbol.asyncDispose]();
     // What the tasks read from ends with the endpoint.
     await this.#endpoint[Symbol.asyncDispose]();
-    await this.#bounded("tasks", tasks);
+    await awaitEnd(this.#needs, "tasks", { work: tasks });
   }
 
   get #all(): readonly SessionLink[] {
     return [...this.#connections.all, ...this.#provisional.all];
-  }
-
-  async #bounded(what: string, work: Promise<void>): Promise<void> {
-    try {
-      await within(this.#needs.clock, work, {
-        delayMs: limits.transportDrainMsMax,
-        signal: new AbortController().signal,
-        late: () => new UnreachableError(`The ${what} do not end`),
-      });
-    } catch (cause) {
-      this.#needs.log.warn("transport.stuck", { what, cause });
-    }
-  }
-
-  /** The peer closes the link when it has heard. */
-  async #leave(link: SessionLink): Promise<void> {
-    const heard = async () => {
-      await link.leave();
-      await link.ended;
-    };
-    await within(this.#needs.clock, heard(), {
-      delayMs: limits.leaveMsMax,
-      signal: new AbortController().signal,
-      late: () => new UnreachableError("The peer does not answer"),
-    }).catch(() => undefined);
-    link.close(closeCodes.left, "left the cluster");
   }
 
   #openAcceptor(authenticator: Authenticator): Acceptor {

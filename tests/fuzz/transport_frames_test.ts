@@ -10,7 +10,7 @@ import {
   limits,
   PlnError,
 } from "../../src/kernel/mod.ts";
-import { encodeFrame, FrameParser } from "../../src/transport/frames.ts";
+import { FrameParser } from "../../src/transport/frames.ts";
 import {
   Accept,
   Authenticate,
@@ -21,6 +21,7 @@ import type { Frame } from "../../src/transport/mod.ts";
 import { HandshakeLab } from "../unit/handshake_lab.ts";
 import { mutated } from "./mutated_bytes.ts";
 import { fuzzRuns } from "./runs.ts";
+import { encodeFrame } from "../unit/encoded_frame.ts";
 
 const runs = { numRuns: fuzzRuns(1_000), seed: 4711 };
 const bytesMax = limits.authFrameBytesMax;

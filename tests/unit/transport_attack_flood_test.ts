@@ -10,7 +10,6 @@ import {
   encodeCbor,
   limits,
 } from "../../src/kernel/mod.ts";
-import { encodeFrame } from "../../src/transport/frames.ts";
 import { Authenticate } from "../../src/transport/handshake_messages.ts";
 import { closeCodes, type Frame } from "../../src/transport/mod.ts";
 import {
@@ -30,6 +29,7 @@ import {
   pour,
   scenario,
 } from "./transport_lab.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 
 const bytesMax = limits.authFrameBytesMax;
 const hello = concatBytes(

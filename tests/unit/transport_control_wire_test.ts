@@ -18,7 +18,7 @@ import {
   Pong,
   RenewedCredential,
 } from "../../src/transport/control_messages.ts";
-import { encodeFrame } from "../../src/transport/frames.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 import golden from "../fixtures/wire/control.json" with { type: "json" };
 
 const bytesMax = limits.controlFrameBytesMax;

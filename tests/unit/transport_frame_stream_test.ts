@@ -13,7 +13,7 @@ import {
   ArrivedStream,
   openFrameStream,
 } from "../../src/transport/frame_stream.ts";
-import { encodeFrame } from "../../src/transport/frames.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 
 const KiB = 1024;
 const options = { frameBytesMax: 64 * KiB };

@@ -7,8 +7,9 @@ import {
   concatBytes,
   type PlnError,
 } from "../../src/kernel/mod.ts";
-import { encodeFrame, FrameParser } from "../../src/transport/frames.ts";
+import { FrameParser } from "../../src/transport/frames.ts";
 import type { Frame } from "../../src/transport/mod.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 
 const KiB = 1024;
 

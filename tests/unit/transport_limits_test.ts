@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { concatBytes, limits } from "../../src/kernel/mod.ts";
 import { Hello } from "../../src/transport/control_messages.ts";
-import { encodeFrame } from "../../src/transport/frames.ts";
 import { closeCodes, type Protocol } from "../../src/transport/mod.ts";
 import {
   closeAll,
@@ -16,6 +15,7 @@ import {
   pour,
   scenario,
 } from "./transport_lab.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 
 const held: Protocol = {
   ...{ id: 202, name: "test-held", frameBytesMax: 65_536, streamsMax: 2 },

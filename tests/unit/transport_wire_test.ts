@@ -21,7 +21,8 @@ import {
   Challenge,
   Refuse,
 } from "../../src/transport/handshake_messages.ts";
-import { encodeFrame, FrameParser } from "../../src/transport/frames.ts";
+import { FrameParser } from "../../src/transport/frames.ts";
+import { encodeFrame } from "./encoded_frame.ts";
 import golden from "../fixtures/wire/handshake.json" with { type: "json" };
 
 const bytesMax = limits.authFrameBytesMax;
