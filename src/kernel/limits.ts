@@ -120,6 +120,34 @@ export const limits = {
   exchangeLaterMsMin: 1_000, // until what was put off is asked for again
   exchangeLaterMsMax: 8_000,
 
+  // Gossip with neighbours
+  gossipNeighboursAllMax: 8, // links, up to which all are neighbours
+  gossipPicksMax: 4, // of more
+  gossipNeighboursMax: 16, // picked, and those that picked this node
+  gossipEpochMs: 300_000,
+  gossipCoalesceMs: 50,
+  gossipItemsMax: 1_024, // in one message of places
+  gossipPendingMax: 20_000, // places that are to be announced to one peer
+  gossipWantMsMax: 1_000, // then the next who has it is asked
+  gossipRoundMs: 3_000,
+  gossipDigestsPerSecondMax: 2, // of one peer
+  gossipDigestsBurstMax: 8,
+
+  // Ephemeral records
+  recordBytesMax: 1 * KiB,
+  recordPeriodMsMin: 5_000,
+  recordPeriodPerNodeMs: 20,
+  recordPeriodMsMax: 300_000,
+  recordPeriodsKept: 4,
+  recordSeedsMax: 64,
+  recordRttsMax: 16,
+  recordsMax: 10_000,
+
+  // Membership
+  memberLostPeriods: 3, // without a sign of life
+  memberLostMsMin: 15_000,
+  memberTickMs: 1_000,
+
   // Peers
   peersMax: 10_000, // that a node remembers
   membersRememberedMax: 1_000, // with their credentials
@@ -195,6 +223,20 @@ export const limits = {
   replicaBytesMax: 16 * MiB, // of these
   replicaFileBytesMax: 17 * MiB,
   replicaQueueMax: 128, // batches of one owner that wait to be stored
+  leafDocumentBytesMax: 16 * KiB, // by the tier in its own credential
+  publisherDocumentBytesMax: 256 * KiB,
+  memberEntriesMax: 4_000, // of a leaf's or a publisher's document
+  replicasMax: 10_000, // documents of others that a node stores
+  replicasWaitingMax: 64, // of owners whom nobody has named yet
+  replicaSyncMs: 1_000, // until a copy that no right depends on is durable
+  replicaLogRewriteBytesMin: 1 * MiB,
+  replicaLogBytesMax: 1024 * MiB,
+  generationKeptSeqMax: 64, // the one before is kept until then
+  stateBuckets: 64,
+  ownCopiesAskMsMax: 3_000, // for own batches that peers have, at a start
+  hybridAheadMsMax: 60_000,
+  historyBytesMax: 16 * MiB,
+  historyFilesMax: 4,
   journalRecordBytesMax: 5 * MiB,
   journalRewriteBytesMin: 256 * KiB,
   journalBytesMax: 256 * MiB,

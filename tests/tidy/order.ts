@@ -80,7 +80,7 @@ export const ORDER: ReadonlyMap<string, Place> = table([
     "src/cli/mod.ts",
     [
       ...["kernel", "ports", "identity", "transport", "mesh", "admission"],
-      ...["control", "config", "node", "daemon", "version"],
+      ...["control", "config", "node", "daemon", "sim", "version"],
     ],
   ],
   [
@@ -88,7 +88,7 @@ export const ORDER: ReadonlyMap<string, Place> = table([
     "src/sim/mod.ts",
     [
       ...["kernel", "ports", "identity", "config", "node", "guest"],
-      ...["seeds", "state", "admission"],
+      ...["seeds", "state", "gossip", "admission"],
     ],
   ],
   ["main", "main.ts", ["cli", "adapters", "guest", "kernel", "ports"]],
