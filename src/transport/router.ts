@@ -10,6 +10,7 @@ import {
   limits,
   PlnError,
   Scope,
+  TokenBucket,
   UnreachableError,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
@@ -41,6 +42,11 @@ export class Router {
   readonly #streams: Scope;
   /** Protocols that nobody serves yet, and who waits for that. */
   readonly #unserved = new Map<number, PromiseWithResolvers<void>>();
+  /** A peer that makes handlers fail must not fill the log. */
+  readonly #logged = new TokenBucket({
+    burst: limits.refusalsLoggedPerMinuteMax,
+    perSecond: limits.refusalsLoggedPerMinuteMax / 60,
+  });
 
   constructor(needs: Pick<Ports, "clock" | "log">) {
     this.#needs = needs;
@@ -161,7 +167,9 @@ export class Router {
     // What a handler says when its link is gone is no news.
     if (link.serving.aborted) return;
     const { code } = asPlnError(cause);
-    const level = code === "PLN_INTERNAL" ? "error" : "warn";
+    const isBug = code === "PLN_INTERNAL";
+    if (!isBug && !this.#logged.take(1, this.#needs.clock.nowMs())) return;
+    const level = isBug ? "error" : "warn";
     const fields = { peer: link.peer, ...options, code, cause };
     this.#needs.log[level]("stream.failed", fields);
   }

@@ -1,7 +1,7 @@
 // Streams of links and their handlers, in the simulator.
 
 import assert from "node:assert/strict";
-import { limits } from "../../src/kernel/mod.ts";
+import { InputError, limits } from "../../src/kernel/mod.ts";
 import {
   closeCodes,
   type FrameStream,
@@ -146,6 +146,27 @@ scenario(
     const record = b.log.records.find(({ event }) => event === "stream.failed");
     assert.equal(record?.fields.protocol, held.name);
     assert.equal(record?.fields.peer, a.peer);
+    await closeAll(a, b);
+  },
+);
+
+scenario(
+  "a peer that makes handlers fail does not fill the log",
+  async (lab) => {
+    const a = await lab.node("a");
+    const b = await lab.node("b");
+    const refuse = () => Promise.reject(new InputError("nonsense"));
+    b.transport.serve(held, refuse);
+    const link = await connect(a, b);
+    const { refusalsLoggedPerMinuteMax: most } = limits;
+    for (let index = 0; index < 2 * most; index++) {
+      await using stream = await link.openStream(held, never);
+      await stream.read().catch(() => undefined);
+    }
+    const logged = b.log.records.filter(({ event }) =>
+      event === "stream.failed"
+    );
+    assert.ok(logged.length >= most && logged.length < 2 * most);
     await closeAll(a, b);
   },
 );
