@@ -8,6 +8,7 @@ import { openClock } from "./clock.ts";
 import { watchCrashes } from "./crash.ts";
 import { openDisk } from "./disk.ts";
 import { sweepTemporaryFiles } from "./disk_durable.ts";
+import { openHost } from "./host.ts";
 import { openLog } from "./log.ts";
 import { openLogFile } from "./log_file.ts";
 import { openLogStderr } from "./log_stderr.ts";
@@ -58,6 +59,7 @@ export function openDaemonPorts(
     clock,
     crashed,
     disk,
+    host: openHost({ log }),
     log,
     network: openNetwork(),
     outbound: scope.use(openOutbound()),

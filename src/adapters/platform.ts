@@ -38,6 +38,8 @@ export interface Platform {
   openRandom(): Promise<Random>;
   /** Keys of one signer work with every other of this process. */
   openSigner(): Promise<Signer>;
+  /** Resolves once all promise work that was ready has run. */
+  openTurn(): Promise<() => Promise<void>>;
   /** For requests: it serves nothing. */
   openWeb(): Promise<Web & AsyncDisposable>;
   /** Opens the log's file with its first record. */
@@ -58,6 +60,7 @@ export function openPlatform({ mainUrl }: PlatformOptions): Platform {
     openNetwork: async () => (await import("./network.ts")).openNetwork(),
     openRandom: async () => (await import("./random.ts")).openRandom(),
     openSigner: async () => (await import("./signer.ts")).openSigner(),
+    openTurn: async () => (await import("./turn.ts")).openTurn(),
     openWeb: openClientWeb,
     openDaemonPorts: async (options: DaemonPortsOptions) =>
       (await import("./daemon_ports.ts")).openDaemonPorts(options, { mainUrl }),

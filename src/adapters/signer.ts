@@ -12,18 +12,12 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import {
-  assert,
-  type Bytes,
-  concatBytes,
-  fromHex,
-  toHex,
-} from "../kernel/mod.ts";
+import { assert, type Bytes, concatBytes, toHex } from "../kernel/mod.ts";
 import type { PrivateKey, Signer } from "../ports/mod.ts";
+import { publicKeyOf, spkiPrefix } from "./public_keys.ts";
 import { seal, unseal } from "./sealed.ts";
 
 const secretBytes = 32;
-const publicKeyBytes = 32;
 const signatureBytes = 64;
 
 /** The one signer, for production and for the simulator. */
@@ -75,15 +69,8 @@ class Ed25519Key implements PrivateKey {
   }
 }
 
-// DER in front of the key: RFC 8410 sections 7 and 4.
-const pkcs8Prefix = derPrefix("302e020100300506032b657004220420");
-const spkiPrefix = derPrefix("302a300506032b6570032100");
-
-function derPrefix(hex: string): Bytes {
-  const bytes = fromHex(hex);
-  assert(bytes !== undefined, "a constant is hex");
-  return bytes;
-}
+/** DER in front of the key: RFC 8410 section 7. */
+const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function parsePrivateKey(der: Uint8Array): KeyObject | undefined {
   try {
@@ -106,40 +93,15 @@ function verifySignature(
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (publicKey.length !== publicKeyBytes) return false;
   if (signature.length !== signatureBytes) return false;
-  if (hasSmallOrder(publicKey)) return false;
+  const key = publicKeyOf(publicKey);
   try {
-    const key = createPublicKey({
-      key: Buffer.concat([spkiPrefix, publicKey]),
-      format: "der",
-      type: "spki",
-    });
-    return verify(null, message, key, signature);
+    return key !== undefined && verify(null, message, key, signature);
   } catch (cause) {
     // A public key that is no point of the curve.
     if (cause instanceof Error) return false;
     throw cause;
   }
-}
-
-// The y coordinates of the points whose order divides 8, canonical or not.
-// Under such a key one signature fits every message, and the library accepts
-// it. Source: libsodium, ge25519_has_small_order; the sign bit is ignored.
-const smallOrder = new Set([
-  "0000000000000000000000000000000000000000000000000000000000000000",
-  "0100000000000000000000000000000000000000000000000000000000000000",
-  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-]);
-
-function hasSmallOrder(publicKey: Uint8Array): boolean {
-  const y = publicKey.slice();
-  y[31] = (y[31] ?? 0) & 0x7f;
-  return smallOrder.has(toHex(y));
 }
 
 /** Out of Node's pooled memory, which other values share. */

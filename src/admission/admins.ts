@@ -14,6 +14,7 @@ import {
   presentGift,
 } from "./admin_desk.ts";
 import { allowOne, denyOne, type DenyOptions } from "./admin_denials.ts";
+import { forgetOne, type ForgetOptions } from "./admin_forgets.ts";
 import { type GrantChange, grantOne } from "./admin_grants.ts";
 import {
   type InviteMade,
@@ -108,6 +109,19 @@ export class Admins {
    */
   async allow(peer: PeerId): Promise<Decision> {
     return await allowOne(this.#desk, peer);
+  }
+
+  /**
+   * Has every node drop a lost node's document, up to where it is known here.
+   *
+   * @returns Whether something changed: not when it is forgotten already.
+   * @throws {DeniedError} This node is no admin.
+   * @throws {InputError} It is this node.
+   * @throws {ConflictError} It is an admin that nobody has denied.
+   * @throws {NotFoundError} Nobody knows it.
+   */
+  async forget(peer: PeerId, options: ForgetOptions): Promise<boolean> {
+    return await forgetOne(this.#desk, peer, options);
   }
 
   /** Those in force; undefined when the peer is not known. */

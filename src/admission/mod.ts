@@ -4,6 +4,7 @@
 
 export type { AdminsConfig, AdminsNeeds, Decision } from "./admin_desk.ts";
 export type { DenyOptions } from "./admin_denials.ts";
+export type { ForgetOptions } from "./admin_forgets.ts";
 export type { GrantChange } from "./admin_grants.ts";
 export type {
   InviteMade,

@@ -112,7 +112,9 @@ export class CallGate {
     if (denied !== undefined) throw new Refusal(`${denied} is denied`);
     const wallMs = clock.wallMs();
     const { target } = frame;
-    const arrival = { self: self.peer, sender: link.peer, target, wallMs };
+    const originClock = rights.clockOf(origin.peer);
+    const sender = link.peer;
+    const arrival = { self: self.peer, sender, target, wallMs, originClock };
     const by = { signer: this.#needs.signer, cluster: self.cluster };
     const fault = chainPathFault(chain, arrival);
     if (fault !== undefined) throw new Refusal(fault);
@@ -130,7 +132,7 @@ export class CallGate {
       sender: link.peer,
       nowMs,
       deadlineMs: nowMs + timeoutMs,
-      endMs: nowMs + chainLifeMs(origin, wallMs),
+      endMs: nowMs + chainLifeMs(origin, arrival),
     });
     if (seen === "known") throw new Refusal("it was sent before");
     if (seen === "new") return { caller, chain, timeoutMs };

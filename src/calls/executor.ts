@@ -8,6 +8,7 @@ import type {
   CallTarget,
   Credential,
   MemberFacts,
+  OriginClock,
   Properties,
   Tier,
 } from "../identity/mod.ts";
@@ -60,4 +61,6 @@ export interface CallRights {
   admit(credential: Credential): MemberFacts;
   /** Whether a node that passed a call on is denied now. */
   isDenied(peer: PeerId): boolean;
+  /** What is known of the clock of a node that is not at the other end. */
+  clockOf(peer: PeerId): OriginClock;
 }

@@ -2,7 +2,7 @@
 // no daemon answers, or not soon: a shell that completes must stay quiet.
 // Failures that are bugs still show.
 
-import type { ControlClient, PeerStatus } from "../control/mod.ts";
+import type { ControlClient, PeerStatus, SeedStatus } from "../control/mod.ts";
 import { PlnError, UnreachableError } from "../kernel/mod.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -17,7 +17,7 @@ export async function seedNames(
 ): Promise<readonly string[]> {
   return await askSoon(invocation, async (client, signal) => {
     const { seeds } = await client.status(signal);
-    return seeds.map(({ name }) => name);
+    return seeds.map(plainSeed);
   });
 }
 
@@ -37,8 +37,13 @@ export async function targetNames(
 ): Promise<readonly string[]> {
   return await askSoon(invocation, async (client, signal) => {
     const { seeds, nodes } = await client.status(signal);
-    return [...seeds.map(({ name }) => name), ...nodes.map(plainName)];
+    return [...seeds.map(plainSeed), ...nodes.map(plainName)];
   });
+}
+
+/** One whose name another holds has to be meant by its owner as well. */
+function plainSeed({ name, address, heldBy }: SeedStatus): string {
+  return heldBy === undefined ? name : address ?? name;
 }
 
 /** Nodes name themselves; by the start of its id each can be meant. */

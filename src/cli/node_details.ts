@@ -9,6 +9,7 @@ import type {
   PeerDetails,
 } from "../control/mod.ts";
 import { formatDurationMs } from "../kernel/mod.ts";
+import { wholeLivenessText, wholeLoadText } from "./liveness_text.ts";
 import { stateText } from "./node_rows.ts";
 import { latencyText, momentText, pairsText, peerText } from "./render.ts";
 import { propertiesText } from "./tiers.ts";
@@ -52,6 +53,8 @@ function linkLines(
   const why = reason === undefined || isTold ? "" : `: ${reason}`;
   return [
     ["state", `${stateText(state)}${since}${why}`],
+    ...text("liveness", wholeLivenessText(node)),
+    ...text("load", wholeLoadText(node)),
     ["address", address ?? "unknown"],
     ...rttMs === undefined ? [] : [["round trip", latencyText(rttMs)] as const],
     ["addresses", addresses.join(", ") || "none"],

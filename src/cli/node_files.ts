@@ -17,7 +17,8 @@ const journalMagic = utf8("PLNJ");
 const journalName = /^\d{8}\.log$/;
 
 const journalFile = String.raw`\d{8}\.(?:log|damaged)`;
-const replicaFile = String.raw`[0-9a-f]{64}\.log`;
+const replicaFile = String.raw`\d{8}\.log`;
+const historyFile = String.raw`\d{8}\.log`;
 const keyFile = String.raw`(?:root|authority|node|root\.old-\d+)\.pem`;
 const certificateFile = String.raw`(?:root|authority|member)\.pem`;
 const storedFile = String.raw`([0-9a-f]{2})/\1[0-9a-f]{62}`;
@@ -25,6 +26,7 @@ const storedFile = String.raw`([0-9a-f]{2})/\1[0-9a-f]{62}`;
 const dataFiles = new RegExp(
   "^(?:" + [
     `journal/${journalFile}`,
+    `history/${historyFile}`,
     `store/${storedFile}`,
     String.raw`cache/modules/[0-9a-f]{64}`,
     String.raw`pln\.(?:log|err)(?:\.\d+)?`,
@@ -33,7 +35,7 @@ const dataFiles = new RegExp(
   ].join("|") + ")$",
 );
 const dataDirectories =
-  /^(?:journal|store(?:\/[0-9a-f]{2})?|cache(?:\/modules)?|\.pln~)$/;
+  /^(?:journal|history|store(?:\/[0-9a-f]{2})?|cache(?:\/modules)?|\.pln~)$/;
 /** Who it is, whom it knows, and what admins have said: who is denied. */
 const keptFiles = new RegExp(
   "^(?:" + [
@@ -55,13 +57,14 @@ const leftFiles = new RegExp(
     String.raw`keys(?:-\d+)?/${keyFile}`,
     String.raw`certs(?:-\d+)?/${certificateFile}`,
     String.raw`journal(?:-\d+)?/${journalFile}`,
+    String.raw`history(?:-\d+)?/${historyFile}`,
     String.raw`replicas(?:-\d+)?/${replicaFile}`,
     String.raw`store(?:-\d+)?/${storedFile}`,
   ].join("|") + ")$",
 );
 const leftDirectories = new RegExp(
   `^${leftPlace}(?:/(?:` + [
-    String.raw`(?:keys|certs|journal|replicas)(?:-\d+)?`,
+    String.raw`(?:keys|certs|journal|replicas|history)(?:-\d+)?`,
     String.raw`store(?:-\d+)?(?:/[0-9a-f]{2})?`,
   ].join("|") + "))?$",
 );

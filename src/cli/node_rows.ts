@@ -4,6 +4,7 @@
 
 import type { PeerLinkState, PeerStatus } from "../control/mod.ts";
 import { formatDurationMs } from "../kernel/mod.ts";
+import { livenessText, loadText, memoryText } from "./liveness_text.ts";
 import {
   type Column,
   latencyText,
@@ -21,9 +22,12 @@ export function nodesText(nodes: readonly PeerStatus[], look: Look): string {
     { title: "PEER" },
     { title: "TIER" },
     { title: "STATE" },
+    { title: "LIVENESS" },
     { title: "ADDRESS" },
     { title: "RTT", align: "right" },
     { title: "SINCE", align: "right" },
+    { title: "LOAD", align: "right" },
+    { title: "MEMORY", align: "right" },
     ...look.isWide
       ? [{ title: "VERSION" }, { title: "PROPERTIES" }, { title: "REASON" }]
       : [],
@@ -44,9 +48,12 @@ function nodeRow(node: PeerStatus, look: Look): readonly string[] {
     peerText(peer, look),
     tier ?? "-",
     stateText(state),
+    livenessText(node),
     address ?? "-",
     latencyText(rttMs),
     connectedMs === undefined ? "-" : formatDurationMs(connectedMs),
+    loadText(node),
+    memoryText(node),
     ...look.isWide ? [version, propertiesText(properties) || "-", reason] : [],
   ];
 }

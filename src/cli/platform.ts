@@ -46,6 +46,8 @@ export interface Platform {
   openRandom(): Promise<Random>;
   /** Keys of one signer work with every other of this process. */
   openSigner(): Promise<Signer>;
+  /** Resolves once all promise work that was ready has run. */
+  openTurn(): Promise<() => Promise<void>>;
   /** For requests: it serves nothing. */
   openWeb(): Promise<Web & AsyncDisposable>;
   /** Disposing flushes the log. */

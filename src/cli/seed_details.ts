@@ -34,10 +34,26 @@ function identityLines(seed: SeedDetails): readonly Line[] {
     ["state", reason === undefined ? state : `${state}: ${reason}`],
     ["digest", digestText(seed.digest, { isWide: true })],
     ["size", sizeText(seed.sizeBytes)],
-    ["owner", seed.owner],
+    ["owner", ownerText(seed)],
+    ...heldLines(seed),
     ["published", momentText(seed.publishedMs)],
     ["functions", functionsText(functions)],
     ["config", listText(configKeys)],
+  ];
+}
+
+function ownerText({ owner, ownerName }: SeedDetails): string {
+  return ownerName === undefined ? owner : `${ownerName} (${owner})`;
+}
+
+/** Only of a name that several nodes have. */
+function heldLines({ heldBy, others, address }: SeedDetails): readonly Line[] {
+  if (others === undefined || others.length === 0) return [];
+  const holder = heldBy?.name ?? heldBy?.peer.slice(0, 12);
+  return [
+    ["name held by", holder ?? "its owner"],
+    ["also of", others.map((peer) => peer.slice(0, 12)).join(", ")],
+    ["address", address ?? "unknown"],
   ];
 }
 

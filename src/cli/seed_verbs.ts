@@ -14,7 +14,9 @@ export const seedVerbs = {
       "of those before: restore and fresh nothing, fresh by a new instance\n" +
       "each time; reuse all that the seed keeps. It reaches no host that is\n" +
       "not allowed: api.example.org, or *.example.org for every name below.\n" +
-      "A host without a port means ports 80 and 443.",
+      "A host without a port means ports 80 and 443. A name that another\n" +
+      "node has is refused; --takeover publishes all the same, and gives an\n" +
+      "admin the name. Each is still to be had: pln call <name>@<owner's id>.",
     example: "pln seed ./hello.wasm --memory 128MiB",
     flags: {
       "config": {
@@ -48,6 +50,10 @@ export const seedVerbs = {
         brief: "A host it may send HTTP to; may be repeated",
         value: "host",
       },
+      "takeover": {
+        type: "switch",
+        brief: "Also when another node has a seed of this name",
+      },
     },
     args: [
       { name: "path", brief: 'A file, or "-" for standard input' },
@@ -71,7 +77,7 @@ export const seedVerbs = {
     }],
   },
   "unseed": {
-    brief: "Take a seed back; its calls under way are cancelled",
+    brief: "Take back a seed of this node; its calls are cancelled",
     example: "pln unseed hello",
     flags: {},
     args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
@@ -87,7 +93,7 @@ export const seedVerbs = {
       },
       "on": {
         type: "text",
-        brief: "The node that runs it: a name, or the start of its id",
+        brief: "The node whose seed it is: name, or start of its id",
         value: "peer",
         completes: "peers",
       },
@@ -98,7 +104,11 @@ export const seedVerbs = {
       },
     },
     args: [
-      { name: "name", brief: "The seed's name", completes: "seeds" },
+      {
+        name: "name",
+        brief: "Its name, or name@ and digits of its owner's id",
+        completes: "seeds",
+      },
       { name: "function", brief: "What it exports", completes: "functions" },
       {
         name: "input",

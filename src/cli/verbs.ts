@@ -5,7 +5,9 @@
 
 import { memberVerbs } from "./member_verbs.ts";
 import { seedVerbs } from "./seed_verbs.ts";
+import { stateVerbs } from "./state_verbs.ts";
 import { settingFlags } from "./setting_flags.ts";
+import { simVerbs } from "./sim_verbs.ts";
 import type { FlagSpec, VerbSpec } from "./verb_spec.ts";
 
 /** Flags that every verb takes. */
@@ -74,9 +76,16 @@ export const verbs = {
     args: [],
   },
   "status": {
-    brief: "Show this node, the others, and its seeds",
+    brief: "Show this node, the others, and their seeds",
+    more: "With --at: what the cluster's state said then, as this node had\n" +
+      "heard it. Such as --at 10m, or --at 2026-01-31T08:15:00",
     example: "pln status nodes --wide",
     flags: {
+      "at": {
+        type: "text",
+        brief: "As it was: so long ago, or at that moment",
+        value: "when",
+      },
       "wide": { type: "switch", brief: "Show whole ids and more columns" },
     },
     args: [{
@@ -88,6 +97,7 @@ export const verbs = {
   },
   ...seedVerbs,
   ...memberVerbs,
+  ...stateVerbs,
   "logs": {
     brief: "Show the node's log, also while it is down",
     example: "pln logs -f -n 20",
@@ -162,6 +172,7 @@ export const verbs = {
     },
     args: [],
   },
+  ...simVerbs,
   "version": {
     brief: "Print the version",
     example: "pln version --short",

@@ -5,6 +5,7 @@
 import type { ErrorReport, Outcome, Shape } from "../kernel/mod.ts";
 import { shape as s } from "../kernel/mod.ts";
 import { type PeerStatus, peerStatusShape } from "./member_api.ts";
+import { type StateStatus, stateStatusShape } from "./state_api.ts";
 
 /** The only Host a request may name: no browser page can send it. */
 export const controlHost = "pln";
@@ -71,6 +72,8 @@ export type SeedRequest = {
   readonly cpuMs?: number | undefined;
   readonly isolation?: IsolationMode | undefined;
   readonly allowHosts?: readonly string[] | undefined;
+  /** Although another node that is alive has the name. */
+  readonly isTakeover?: boolean | undefined;
 };
 
 /** Strict: an option the daemon does not know is refused. */
@@ -81,6 +84,7 @@ export const seedRequestShape: Shape<SeedRequest> = s.strictObject({
   cpuMs: s.optional(wholeNumber),
   isolation: s.optional(isolationMode),
   allowHosts: s.optional(s.array(s.string())),
+  isTakeover: s.optional(s.boolean()),
 });
 
 /** What a seed runs with, defaults filled in. */
@@ -129,6 +133,14 @@ export type SeedPublished = Partial<SeedTerms> & {
   /** Digest of the version that this one takes the place of. */
   readonly replaces?: string | undefined;
   readonly before?: TermsBefore | undefined;
+  /** Another node that still holds the name: calls of it go there. */
+  readonly heldBy?: NameHolder | undefined;
+};
+
+/** A node that holds a name. */
+export type NameHolder = {
+  readonly peer: string;
+  readonly name?: string | undefined;
 };
 
 /** Lenient, as to terms too: daemons before 0.2 tell none. */
@@ -144,6 +156,7 @@ export const seedPublishedShape: Shape<SeedPublished> = s.object({
     allowHosts: s.array(text),
     configKeys: s.array(text),
   })),
+  heldBy: s.optional(s.object({ peer: text, name: s.optional(text) })),
   limits: s.optional(limitsShape),
   isolation: s.optional(isolationShape),
   allowHosts: s.optional(s.array(text)),
@@ -181,21 +194,36 @@ const callCounts = {
 export type SeedIdentity = {
   readonly name: string;
   readonly owner: string;
+  /** As its owner calls itself. */
+  readonly ownerName?: string | undefined;
+  /** "name@" and digits of the owner's id: this seed, whoever holds the name. */
+  readonly address?: string | undefined;
+  /** Who holds the name; absent when its owner does, or nobody is known to. */
+  readonly heldBy?: NameHolder | undefined;
+  /** Other owners of the name, the holder among them; absent: none. */
+  readonly others?: readonly string[] | undefined;
   readonly digest: string;
   readonly sizeBytes: number;
   readonly publishedMs: number;
-  /** "refused": this node has its module damaged, or not at all. */
-  readonly state: "ready" | "refused";
+  /**
+   * "refused": this node has its module damaged, or not at all; "remote": its
+   * owner is another node, which runs it.
+   */
+  readonly state: "ready" | "refused" | "remote";
   readonly reason?: string | undefined;
 };
 
 const seedIdentity = {
   name: text,
   owner: text,
+  ownerName: s.optional(text),
+  address: s.optional(text),
+  heldBy: s.optional(s.object({ peer: text, name: s.optional(text) })),
+  others: s.optional(s.array(text)),
   digest: text,
   sizeBytes: s.number(),
   publishedMs: s.number(),
-  state: s.picklist(["ready", "refused"]),
+  state: s.picklist(["ready", "refused", "remote"]),
   reason: s.optional(text),
 };
 
@@ -293,12 +321,7 @@ export type StatusReport = {
   readonly nodes: readonly PeerStatus[];
   readonly mesh: MeshStatus;
   readonly seeds: readonly SeedStatus[];
-  readonly state: {
-    readonly generation: number;
-    readonly sequence: number;
-    readonly entries: number;
-    readonly journalBytes: number;
-  };
+  readonly state: StateStatus;
   /** `lost` ended under their seeds and were replaced. */
   readonly threads: { readonly running: number; readonly lost: number };
   readonly listeners: Readonly<Record<string, number>>;
@@ -332,12 +355,7 @@ export const statusShape: Shape<StatusReport> = s.object({
     noMesh,
   ),
   seeds: s.array(seedStatusShape),
-  state: s.object({
-    generation: s.number(),
-    sequence: s.number(),
-    entries: s.number(),
-    journalBytes: s.number(),
-  }),
+  state: stateStatusShape as never,
   threads: s.object({
     running: s.number(),
     lost: s.optional(s.number(), 0), // daemons before 0.2 know none

@@ -31,7 +31,8 @@ import {
   versionHeader,
 } from "./api.ts";
 import { readBytes } from "./body.ts";
-import { MemberClient, type Route } from "./member_client.ts";
+import { type Ask, MemberClient, type Route } from "./member_client.ts";
+import { StateClient } from "./state_client.ts";
 
 const anything: Shape<unknown> = shape.unknown();
 
@@ -53,14 +54,16 @@ export class ControlClient {
 
   /** What the CLI asks about members of the cluster. */
   readonly members: MemberClient;
+  /** What the CLI asks about the cluster's state. */
+  readonly state: StateClient;
 
   /** Connects only when something is asked. */
   constructor(web: Pick<Web, "request">, socketPath: string) {
     this.#web = web;
     this.#socketPath = socketPath;
-    this.members = new MemberClient((route, form, parts) =>
-      this.#json(route, form, parts)
-    );
+    const ask: Ask = (route, form, parts) => this.#json(route, form, parts);
+    this.members = new MemberClient(ask);
+    this.state = new StateClient(ask);
   }
 
   /** Of the last answer; undefined before the first. */

@@ -23,6 +23,20 @@ export type PeerLinkState =
   | "left"
   | "denied";
 
+/** Whether a node is alive, as the node that was asked sees it. */
+export type PeerLiveness = "alive" | "suspect" | "lost" | "left";
+
+/** What a node says of itself. */
+export type PeerLoad = {
+  /** 1000 for each core that is never idle. */
+  readonly permille: number;
+  readonly cores: number;
+  readonly freeBytes: number;
+  /** 0: not known. */
+  readonly totalBytes: number;
+  readonly callsUnderWay: number;
+};
+
 /** One row of `pln status nodes`. */
 export type PeerStatus = {
   readonly peer: string;
@@ -39,7 +53,23 @@ export type PeerStatus = {
   readonly version?: string | undefined;
   /** Why there is no link. */
   readonly reason?: string | undefined;
+  /** Absent for the node that was asked, and for who is no member. */
+  readonly liveness?: PeerLiveness | undefined;
+  /** For how long it has been so. */
+  readonly livenessMs?: number | undefined;
+  /** Since its newest sign of life. */
+  readonly silentMs?: number | undefined;
+  /** Absent while nothing new is heard of it. */
+  readonly load?: PeerLoad | undefined;
 };
+
+const load = s.object({
+  permille: wholeNumber,
+  cores: wholeNumber,
+  freeBytes: wholeNumber,
+  totalBytes: wholeNumber,
+  callsUnderWay: wholeNumber,
+});
 
 const peerMembers = {
   peer: text,
@@ -55,6 +85,10 @@ const peerMembers = {
   connectedMs: s.optional(s.number()),
   version: s.optional(text),
   reason: s.optional(text),
+  liveness: s.optional(s.picklist(["alive", "suspect", "lost", "left"])),
+  livenessMs: s.optional(s.number()),
+  silentMs: s.optional(s.number()),
+  load: s.optional(load),
 };
 
 /** Lenient: members of a later daemon are left out. */

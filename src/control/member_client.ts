@@ -30,6 +30,7 @@ export type Ask = <T>(
   route: Route,
   form: Shape<T>,
   parts?: {
+    readonly query?: Readonly<Record<string, string | number | undefined>>;
     readonly body?: Bytes;
     readonly signal?: AbortSignal | undefined;
   },

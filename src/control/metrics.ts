@@ -17,7 +17,8 @@ export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Seconds and bytes throughout; a metric without samples is left out. */
 export function renderMetrics(report: StatusReport): string {
-  const { node, seeds, state, threads } = report;
+  const { node, state, threads } = report;
+  const seeds = report.seeds.filter((seed) => seed.state !== "remote");
   const perSeed = (value: (seed: (typeof seeds)[number]) => number) =>
     seeds.map((seed): Sample => [{ seed: seed.name }, value(seed)]);
   // Reasons are a closed set of a dozen: a seed cannot make up more.
@@ -47,6 +48,7 @@ export function renderMetrics(report: StatusReport): string {
     ...meshMetrics(report),
     gauge("pln_state_entries", one(state.entries)),
     gauge("pln_state_journal_bytes", one(state.journalBytes)),
+    ...stateMetrics(report),
     gauge("pln_seed_threads", one(threads.running)),
     counter("pln_seed_threads_lost_total", one(threads.lost)),
     counter("pln_seed_calls_total", perSeed((seed) => seed.calls)),
@@ -55,6 +57,21 @@ export function renderMetrics(report: StatusReport): string {
     gauge("pln_seed_calls_running", perSeed((seed) => seed.running)),
     gauge("pln_seed_call_seconds", quantiles),
   ].join("");
+}
+
+/** Only counts: owners are many. */
+function stateMetrics({ state }: StatusReport): readonly string[] {
+  const { documents, waiting, unfilled, forks, refused, deferred } = state;
+  const some = (value: number | undefined) =>
+    value === undefined ? [] : one(value);
+  return [
+    gauge("pln_state_documents", some(documents)),
+    gauge("pln_state_documents_waiting", some(waiting)),
+    gauge("pln_state_documents_unfilled", some(unfilled)),
+    gauge("pln_state_forks", some(forks?.length)),
+    counter("pln_state_batches_refused_total", some(refused)),
+    counter("pln_state_batches_deferred_total", some(deferred)),
+  ];
 }
 
 /** States and refusals are closed sets: nobody outside can make one up. */

@@ -15,3 +15,5 @@ export { metricsContentType, renderMetrics } from "./metrics.ts";
 export { type Absence, isAbsence } from "./refusals.ts";
 export * from "./seed_reports.ts";
 export * from "./server.ts";
+export * from "./state_api.ts";
+export { StateClient } from "./state_client.ts";

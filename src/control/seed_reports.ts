@@ -5,6 +5,7 @@
 import type {
   CallCounts,
   IsolationMode,
+  NameHolder,
   SeedDetails,
   SeedIdentity,
   SeedPublished,
@@ -33,6 +34,16 @@ export type KnownSeed = {
   readonly spec: KnownSpec;
 };
 
+/** Whose seed it is among those of its name. */
+export type KnownOwner = {
+  readonly ownerName?: string | undefined;
+  readonly address?: string | undefined;
+  readonly heldBy?: NameHolder | undefined;
+  readonly others?: readonly string[] | undefined;
+  /** Another node's. */
+  readonly isRemote: boolean;
+};
+
 /** Counts of a seed's calls, and why it is refused, if so. */
 export type KnownCalls = CallCounts & { readonly refusal: string | undefined };
 
@@ -45,9 +56,13 @@ export type KnownUsage = SeedUsage & {
 };
 
 /** One line of the status. */
-export function seedStatus(seed: KnownSeed, known: KnownCalls): SeedStatus {
+export function seedStatus(
+  seed: KnownSeed,
+  known: KnownCalls,
+  owner: KnownOwner = { isRemote: false },
+): SeedStatus {
   const { timeoutMs } = seed.spec;
-  const identity = identityOf(seed, known.refusal);
+  const identity = identityOf(seed, known.refusal, owner);
   return { ...identity, timeoutMs, ...countsOf(known) };
 }
 
@@ -60,15 +75,19 @@ export function seedPublished(
     readonly replaces: string | undefined;
     readonly before: KnownSpec | undefined;
     readonly usage: KnownUsage;
+    readonly heldBy?: NameHolder | undefined;
   },
 ): SeedPublished {
-  const { spec, functions, replaces, usage } = published;
+  const { spec, functions, replaces, usage, heldBy } = published;
   const { digest, sizeBytes } = spec;
   const before = published.before && {
     ...termsOf(published.before),
     configKeys: configKeysOf(published.before),
   };
-  const facts = { name, digest, sizeBytes, functions, replaces, before };
+  const facts = {
+    ...{ name, digest, sizeBytes, functions, replaces, before },
+    ...(heldBy === undefined ? {} : { heldBy }),
+  };
   return { ...facts, ...termsOf(spec, usage) };
 }
 
@@ -79,6 +98,7 @@ export function seedDetails(
     readonly functions: readonly string[] | undefined;
     readonly usage: KnownUsage;
   },
+  owner: KnownOwner = { isRemote: false },
 ): SeedDetails {
   const { entry, refusal, functions, usage } = inspection;
   const { threads, instances, memoryBytes, peakBytes } = usage;
@@ -86,7 +106,7 @@ export function seedDetails(
   return {
     version: 1,
     type: "seed",
-    ...identityOf(entry, refusal),
+    ...identityOf(entry, refusal, owner),
     functions,
     configKeys: configKeysOf(entry.spec),
     ...termsOf(entry.spec, usage),
@@ -98,15 +118,18 @@ export function seedDetails(
 function identityOf(
   { name, owner, spec }: KnownSeed,
   refusal: string | undefined,
+  { isRemote, ...named }: KnownOwner,
 ): SeedIdentity {
   const { digest, sizeBytes, publishedMs } = spec;
+  const here = refusal === undefined ? "ready" : "refused";
   return {
     name,
     owner,
+    ...named,
     digest,
     sizeBytes,
     publishedMs,
-    state: refusal === undefined ? "ready" : "refused",
+    state: isRemote ? "remote" : here,
     reason: refusal,
   };
 }

@@ -33,6 +33,8 @@ import { BodyBudget, readBytes } from "./body.ts";
 import { CallPlaces } from "./call_places.ts";
 import type { MemberHandlers } from "./member_api.ts";
 import { routeMembers } from "./member_routes.ts";
+import type { StateHandlers } from "./state_api.ts";
+import { routeState } from "./state_routes.ts";
 import { type Absence, AbsentError, StoppedError } from "./refusals.ts";
 
 /** What the API needs from the daemon; each may throw PlnErrors. */
@@ -43,6 +45,8 @@ export interface ControlHandlers {
   readonly processId: number;
   /** What it does about members of the cluster. */
   readonly members: MemberHandlers;
+  /** What it answers about the cluster's state. */
+  readonly state: StateHandlers;
   /** Synchronous: it delays every call under way. */
   status(): StatusReport;
   /** Resolves when the seed is durable. @throws {SeedError} Unfit to run. */
@@ -176,19 +180,22 @@ export class ControlServer {
         this.#handlers.shutdown();
         return {};
       default:
-        return await this.#routeMembers(request, url, rest);
+        return await this.#routeOthers(request, url, rest);
     }
   }
 
-  async #routeMembers(
+  async #routeOthers(
     request: Request,
     url: URL,
     names: readonly string[],
   ): Promise<object> {
-    const answer = await routeMembers(this.#handlers.members, request, {
+    const { members, state } = this.#handlers;
+    const read = {
       names,
-      readJson: (what) => this.#readJson(request, what),
-    });
+      readJson: (what: string) => this.#readJson(request, what),
+    };
+    const answer = await routeMembers(members, request, read) ??
+      await routeState(state, request, read);
     if (answer !== undefined) return answer;
     throw new NotFoundError(
       `The daemon has no ${request.method} ${url.pathname.slice(0, 80)}`,

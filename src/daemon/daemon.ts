@@ -19,7 +19,6 @@ import {
   refuseWhile,
   type Reloaded,
   renderMetrics,
-  seedDetails,
   seedPublished,
   type StatusReport,
 } from "../control/mod.ts";
@@ -32,6 +31,8 @@ import {
 } from "../node/mod.ts";
 import { version } from "../version.ts";
 import { memberHandlers } from "./member_reports.ts";
+import { stateHandlers } from "./state_reports.ts";
+import { seedRow } from "./seed_rows.ts";
 import { statusReport } from "./status.ts";
 
 /** `disk` is the daemon's directory; its lock is not yet taken. */
@@ -77,7 +78,8 @@ const lastAnswersMs = 500;
 /**
  * Runs the node of `needs.disk` until the signal aborts or `pln down` asks.
  *
- * @throws {ConflictError} A daemon holds the directory already.
+ * @throws {ConflictError} A daemon holds the directory already, or another
+ * node turned out to publish with this node's key.
  * @throws {PlnError} It could not start; nothing is left behind.
  */
 export async function runDaemon(
@@ -92,6 +94,7 @@ export async function runDaemon(
   await daemon.untilStopped(hooks.signal);
   await daemon.drain();
   needs.log.info("daemon.stopped");
+  daemon.throwIfCloned();
 }
 
 class Daemon implements AsyncDisposable {
@@ -129,6 +132,7 @@ class Daemon implements AsyncDisposable {
     this.#node = this.#scope.use(
       await openNode(this.#needs, nodeConfig(identity, this.#settings)),
     );
+    this.#scope.use(this.#node.onClone(() => this.#stop.resolve()));
     log.info("node.open", {
       peer: identity.peer,
       directory: disk.label,
@@ -147,6 +151,16 @@ class Daemon implements AsyncDisposable {
     if (signal.aborted) stop();
     await this.#stop.promise;
     signal.removeEventListener("abort", stop);
+  }
+
+  /** Two nodes have one key: this one ends, and its exit code says so. */
+  throwIfCloned(): void {
+    const report = this.#node?.stateReport();
+    if (report?.isCloned !== true) return;
+    const message = `The daemon has ended: ${report.fault}`;
+    const hint = report.faultHint;
+    this.#needs.log.error("daemon.cloned", { message, hint });
+    throw new ConflictError(message, { hint });
   }
 
   /**
@@ -207,12 +221,13 @@ class Daemon implements AsyncDisposable {
       status: () => this.#status(node),
       publishSeed: async (name, module, request) =>
         seedPublished(name, await node.publishSeed(name, module, request)),
-      inspectSeed: async (name) => seedDetails(await node.inspectSeed(name)),
+      inspectSeed: async (name) => seedRow(node, await node.inspectSeed(name)),
       unpublishSeed: (name) => node.unpublishSeed(name),
       call: (target, input, run) => node.call(target, input, run),
       members: memberHandlers(node, {
         onLeft: () => this.#stop.resolve(),
       }),
+      state: stateHandlers(node),
       reload: () => this.#reloads.run(() => this.#reload()),
       acceptLoss: () => node.acceptLoss(),
       shutdown: () => this.#stop.resolve(),

@@ -37,6 +37,16 @@ export function peerStatus(
     connectedMs: connectedMs && Math.round(connectedMs),
     version: row.version,
     reason: denial === undefined ? row.lastError?.message : denialText(denial),
+    ...denial === undefined ? livenessStatus(row) : {},
+  };
+}
+
+function livenessStatus({ liveness, load }: NodeRow): Partial<PeerStatus> {
+  return {
+    liveness: liveness?.state,
+    livenessMs: liveness && Math.round(liveness.forMs),
+    silentMs: liveness?.silentMs && Math.round(liveness.silentMs),
+    load,
   };
 }
 

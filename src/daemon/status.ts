@@ -2,16 +2,13 @@
 // in the shapes of the control API. It reads and never changes anything, since
 // a status may be asked for at any moment and delays every call under way.
 
-import {
-  type Alarm,
-  type Listeners,
-  seedStatus,
-  type StatusReport,
-} from "../control/mod.ts";
+import type { Alarm, Listeners, StatusReport } from "../control/mod.ts";
 import type { Node } from "../node/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import { version } from "../version.ts";
 import { peerStatus } from "./member_reports.ts";
+import { seedRows } from "./seed_rows.ts";
+import { stateStatus } from "./state_reports.ts";
 
 /** Where the report's parts come from. */
 export type StatusSources = {
@@ -26,7 +23,6 @@ export type StatusSources = {
 export function statusReport(sources: StatusSources): StatusReport {
   const { needs, node, listeners, processId, startMs } = sources;
   const { facts, peer, cluster } = node.identity;
-  const { generation, seq, entries, journalBytes } = node.stateReport();
   const { links, unauthenticated, refusals } = node.members.meshReport();
   const nowMs = needs.clock.nowMs();
   return {
@@ -49,10 +45,8 @@ export function statusReport(sources: StatusSources): StatusReport {
       peerStatus(row, node.members.denialOf(row.peer))
     ),
     mesh: { links, unauthenticated, refusals },
-    seeds: [...node.view.seeds.values()].map((entry) =>
-      seedStatus(entry, node.seedReport(entry))
-    ),
-    state: { generation, sequence: seq, entries, journalBytes },
+    seeds: seedRows(node),
+    state: stateStatus(node),
     threads: node.threadCounts,
     listeners: { mesh: node.meshAddress.port, ...listeners.ports },
   };

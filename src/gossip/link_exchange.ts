@@ -1,7 +1,7 @@
-// The exchange over one link: a thin shell that reads and writes frames for an
-// engine and hands batches to the state. Streams go in, nothing comes out but
-// what the state then holds. Each link has a writer of its own, so that a peer
-// that never reads holds up nobody else, and itself only as far as the limits.
+// Gossip over one link: a thin shell that reads and writes frames for engines
+// and hands batches to the state. Streams go in, nothing comes out but what the
+// state then holds. Each link has a writer of its own, so that a peer that never
+// reads holds up nobody else, and itself only as far as the limits.
 
 import {
   asPlnError,
@@ -11,7 +11,6 @@ import {
   type PeerId,
   PlnError,
 } from "../kernel/mod.ts";
-import type { Ports } from "../ports/mod.ts";
 import {
   closeCodes,
   type Frame,
@@ -19,39 +18,25 @@ import {
   type Link,
   protocols,
 } from "../transport/mod.ts";
-import {
-  type ExchangeEffect,
-  ExchangeEngine,
-  type Outcome,
-} from "./exchange_engine.ts";
-import { batchKind, doneMessage, encodeBatchFrame } from "./messages.ts";
-import type { OwnerPlace } from "./messages.ts";
-
-/** What the exchange needs of the state. */
-export interface ExchangeState {
-  /** How far admins' documents reach here. */
-  heads(): readonly {
-    readonly admin: PeerId;
-    readonly generation: number;
-    readonly seq: number;
-  }[];
-  /** What somebody lacks of an admin's document. */
-  batchesSince(
-    owner: PeerId,
-    place: { readonly generation: number; readonly seq: number },
-  ): readonly Bytes[];
-  /** Durable when it says "new". @throws {PlnError} Not stored. */
-  accept(batch: Bytes, owner: PeerId): Promise<Outcome>;
-  /** Tells of each new batch, with the very bytes that were accepted. */
-  onBatch(handle: (batch: Bytes, owner: PeerId) => void): Disposable;
-}
+import { AcceptWindow } from "./accept_window.ts";
+import { AnswerQueue, newAnswerBudget } from "./answer_queue.ts";
+import { answerNeed } from "./answers.ts";
+import type { Comparison } from "./anti_entropy.ts";
+import { ExchangeEngine } from "./exchange_engine.ts";
+import type { GossipEngine } from "./gossip_engine.ts";
+import { kinds } from "./messages.ts";
+import type { GossipNeeds, Outcome } from "./needs.ts";
+import { voidSeq } from "./places.ts";
 
 /** What one link's exchange takes. */
-export type LinkExchangeNeeds = Pick<Ports, "clock" | "log"> & {
-  readonly state: ExchangeState;
+export type LinkExchangeNeeds = GossipNeeds & {
+  readonly self: PeerId;
+  readonly engine: GossipEngine<LinkExchange>;
   /** Called before a batch of this link is handed to the state. */
   readonly onReceived: (batch: Bytes, from: LinkExchange) => void;
   readonly putOffs: PutOffs;
+  /** The engine may have something due earlier than before. */
+  readonly onDue: () => void;
 };
 
 /** What all links of a node have put off. */
@@ -63,53 +48,42 @@ export interface PutOffs {
   answered(owner: PeerId, from: LinkExchange): void;
 }
 
-/** Batches of one stream that are being accepted. */
-class AcceptWindow {
-  readonly #running = new Set<Promise<void>>();
-  #bytes = 0;
-
-  /** Waits while too much is under way; the order of `work` is kept. */
-  async add(bytes: number, work: () => Promise<void>): Promise<void> {
-    const isFull = this.#running.size >= limits.exchangeAcceptsMax ||
-      this.#bytes + bytes > limits.exchangeAcceptBytesMax;
-    if (isFull) await this.drain();
-    const task = work();
-    this.#running.add(task);
-    this.#bytes += bytes;
-    const end = () => {
-      this.#running.delete(task);
-      this.#bytes -= bytes;
-    };
-    void task.then(end, end);
-  }
-
-  async drain(): Promise<void> {
-    await Promise.all(this.#running);
-  }
-}
+/** One stream that is read, whoever opened it. */
+type Reading = {
+  readonly window: AcceptWindow;
+  readonly answers: AnswerQueue;
+  /** The first half of a proof, until the second comes. */
+  half: Bytes | undefined;
+};
 
 /** Ends with its link, or when it is told. */
 export class LinkExchange {
   readonly link: Link;
   readonly #needs: LinkExchangeNeeds;
-  readonly #engine: ExchangeEngine;
+  readonly #rights: ExchangeEngine;
+  readonly #answerBudget = newAnswerBudget();
   readonly #settled = Promise.withResolvers<void>();
+  readonly #ownCopies = Promise.withResolvers<void>();
+  #compared = Promise.withResolvers<Comparison | undefined>();
   #wake = Promise.withResolvers<void>();
 
   constructor(needs: LinkExchangeNeeds, link: Link) {
     this.link = link;
     this.#needs = needs;
-    this.#engine = new ExchangeEngine(
-      () =>
-        needs.state.heads().map(({ admin: owner, generation, seq }) => ({
+    const { state, self, putOffs } = needs;
+    this.#rights = new ExchangeEngine({
+      ...{ self, peer: link.peer },
+      heads: () =>
+        state.heads().map(({ admin: owner, generation, seq }) => ({
           ...{ owner, generation, seq },
         })),
-      {
-        has: (owner) => needs.putOffs.has(owner),
-        note: (owner) => needs.putOffs.note(owner, this),
-      },
-    );
-    this.#engine.start(link.heads, needs.clock.nowMs());
+      placeOf: (owner) => state.placeOf(owner),
+      wantsOwn: state.wantsOwn?.bind(state),
+    }, {
+      has: (owner) => putOffs.has(owner),
+      note: (owner) => putOffs.note(owner, this),
+    });
+    this.#rights.start(link.heads, needs.clock.nowMs());
     this.#checkSettled();
   }
 
@@ -118,15 +92,30 @@ export class LinkExchange {
     return this.#settled.promise;
   }
 
-  /** For the peer; returns at once. */
-  push(owner: PeerId, batch: Bytes): void {
-    this.#engine.push(owner, batch);
-    this.#wake.resolve();
+  /** Resolves when what the peer had of this node's own document is here. */
+  get ownCopies(): Promise<void> {
+    return this.#ownCopies.promise;
+  }
+
+  /** What the next round finds; undefined when the link ends before. */
+  get compared(): Promise<Comparison | undefined> {
+    return this.#compared.promise;
+  }
+
+  /** For the peer, before everything else; returns at once. */
+  push(batch: Bytes): void {
+    this.#rights.push(batch);
+    this.wake();
   }
 
   /** Asks for what was put off; returns at once. */
   askAgain(owner: PeerId): void {
-    this.#engine.askAgain(owner, this.#needs.clock.nowMs());
+    this.#rights.askAgain(owner, this.#needs.clock.nowMs());
+    this.wake();
+  }
+
+  /** An engine has something to send. */
+  wake(): void {
     this.#wake.resolve();
   }
 
@@ -141,20 +130,24 @@ export class LinkExchange {
       if (!signal.aborted) throw cause;
     } finally {
       this.#settled.resolve(); // nothing more will come
+      this.#ownCopies.resolve();
+      this.#compared.resolve(undefined);
     }
   }
 
   async #speak(signal: AbortSignal): Promise<void> {
     const { link } = this;
+    const { clock, engine, log } = this.#needs;
     try {
       await using stream = await link.openStream(protocols.state, signal);
-      this.#engine.restart(this.#needs.clock.nowMs());
+      this.#rights.restart(clock.nowMs());
+      engine.restart(this);
       await this.#both(stream, signal);
     } catch (cause) {
       if (!(cause instanceof PlnError)) throw cause;
       if (signal.aborted) return;
       const reason = cause.message;
-      this.#needs.log.debug("rights.stream_lost", { peer: link.peer, reason });
+      log.debug("gossip.stream_lost", { peer: link.peer, reason });
     }
   }
 
@@ -162,7 +155,7 @@ export class LinkExchange {
   async #both(stream: FrameStream, signal: AbortSignal): Promise<void> {
     const end = new AbortController();
     const whole = AbortSignal.any([signal, end.signal]);
-    const wake = () => this.#wake.resolve();
+    const wake = () => this.wake();
     whole.addEventListener("abort", wake, { once: true });
     const ended = (task: Promise<void>) => task.finally(() => end.abort());
     const results = await Promise.allSettled([
@@ -175,8 +168,9 @@ export class LinkExchange {
   }
 
   async #write(stream: FrameStream, signal: AbortSignal): Promise<void> {
+    const { engine } = this.#needs;
     while (!signal.aborted) {
-      const frame = this.#engine.next();
+      const frame = this.#rights.next() ?? engine.next(this);
       if (frame !== undefined) {
         await stream.write(frame.kind, frame.body);
         continue;
@@ -188,19 +182,25 @@ export class LinkExchange {
 
   /** Reads a stream, whoever opened it, until its end or the signal's. */
   async serve(stream: FrameStream, signal: AbortSignal): Promise<void> {
-    const window = new AcceptWindow();
     const drop = () => void this.#drop(stream);
+    const window = new AcceptWindow();
+    const { clock } = this.#needs;
+    const [budget, onFault] = [this.#answerBudget, drop];
+    const answers = new AnswerQueue(stream, { clock, budget, signal, onFault });
+    const reading: Reading = { window, answers, half: undefined };
     signal.addEventListener("abort", drop, { once: true });
     try {
       while (!signal.aborted) {
         const frame = await stream.read();
         if (frame === undefined) return;
-        await this.#receive(stream, frame, { window });
+        await this.#receive(frame, reading);
       }
     } catch (cause) {
       if (!signal.aborted) throw cause;
     } finally {
       signal.removeEventListener("abort", drop);
+      await this.#drop(stream); // or an answer waits for ever
+      await answers[Symbol.asyncDispose]();
       await window.drain();
     }
   }
@@ -211,28 +211,44 @@ export class LinkExchange {
       await stream[Symbol.asyncDispose]();
     } catch (cause) {
       const reason = asPlnError(cause).message;
-      this.#needs.log.debug("rights.stream_not_closed", { reason });
+      this.#needs.log.debug("gossip.stream_not_closed", { reason });
     }
   }
 
-  async #receive(
-    stream: FrameStream,
+  async #receive(frame: Frame, reading: Reading): Promise<void> {
+    if (frame.kind === kinds.fork) await this.#takeFork(frame, reading);
+    else if (frame.kind <= kinds.done) await this.#takeRights(frame, reading);
+    else await this.#takeGossip(frame, reading);
+    this.wake(); // it may have made a need
+    this.#needs.onDue();
+  }
+
+  async #takeRights(
     frame: Frame,
-    { window }: { readonly window: AcceptWindow },
+    { window, answers }: Reading,
   ): Promise<void> {
-    const nowMs = () => this.#needs.clock.nowMs();
-    const effect = this.#engine.receive(frame, nowMs());
+    const { clock, engine, putOffs, state } = this.#needs;
+    const nowMs = clock.nowMs();
+    const effect = this.#rights.receive(frame, nowMs);
     switch (effect?.type) {
       case "accept":
-        await window.add(effect.batch.length, () => this.#accept(effect));
+        engine.heard(this);
+        await window.add(
+          effect.batch.length,
+          () => this.#accept(effect.batch),
+        );
         break;
       case "answer":
-        await this.#answer(stream, effect.need);
+        await answers.add(answerNeed(state, effect.need));
+        break;
+      case "told":
+        engine.told(this, effect.places);
+        this.#checkSettled();
         break;
       case "answered":
         await window.drain();
-        this.#engine.answered(effect.owner, nowMs());
-        this.#needs.putOffs.answered(effect.owner, this);
+        this.#rights.answered(effect.owner, clock.nowMs());
+        putOffs.answered(effect.owner, this);
         this.#checkSettled();
         break;
       case "close":
@@ -241,44 +257,94 @@ export class LinkExchange {
       case undefined:
         break;
     }
-    this.#wake.resolve(); // it may have made a need
   }
 
-  async #answer(stream: FrameStream, need: OwnerPlace): Promise<void> {
-    const { owner } = need;
-    for (const batch of this.#needs.state.batchesSince(owner, need)) {
-      await stream.write(batchKind, encodeBatchFrame(owner, batch));
-    }
-    await stream.write(doneMessage.kind, doneMessage.encode({ owner }));
-  }
-
-  async #accept(
-    { owner, batch }: Extract<ExchangeEffect, { type: "accept" }>,
+  async #takeGossip(
+    frame: Frame,
+    { window, answers }: Reading,
   ): Promise<void> {
-    const { clock, log, onReceived, state } = this.#needs;
-    onReceived(batch, this);
-    try {
-      const outcome = await state.accept(batch, owner);
-      const effect = this.#engine.accepted(owner, outcome, {
-        nowMs: clock.nowMs(),
-        sizeBytes: batch.length,
-      });
-      if (effect?.type === "close") this.#close(effect.reason);
-      this.#wake.resolve();
-    } catch (cause) {
-      if (cause instanceof ClosedError) return;
-      const reason = asPlnError(cause).message;
-      log.error("rights.batch_not_stored", { owner, reason });
+    const { engine } = this.#needs;
+    const effect = engine.receive(this, frame);
+    switch (effect?.type) {
+      case "reply":
+        await answers.add(effect.frames);
+        break;
+      case "wanted":
+        await window.drain();
+        engine.answered(this);
+        break;
+      case "compared":
+        this.#compared.resolve(effect.comparison);
+        this.#compared = Promise.withResolvers();
+        break;
+      case "close":
+        this.#close(effect.reason);
+        break;
+      case undefined:
+        break;
     }
+  }
+
+  async #takeFork({ body }: Frame, reading: Reading): Promise<void> {
+    const second = new Uint8Array(body);
+    const { half: first, window } = reading;
+    reading.half = first === undefined ? second : undefined;
+    if (first === undefined) return;
+    const { engine, state } = this.#needs;
+    engine.heard(this);
+    await window.add(first.length + second.length, async () => {
+      const store = () => state.acceptFork({ first, second });
+      this.#judge(await this.#stored(store), second);
+    });
+  }
+
+  async #accept(batch: Bytes): Promise<void> {
+    const { onReceived, state } = this.#needs;
+    onReceived(batch, this);
+    const outcome = await this.#stored(() => state.accept(batch));
+    this.#judge(outcome, batch);
+  }
+
+  /** Undefined when it could not be stored. */
+  async #stored(store: () => Promise<Outcome>): Promise<Outcome | undefined> {
+    try {
+      return await store();
+    } catch (cause) {
+      if (cause instanceof ClosedError) return undefined;
+      const reason = asPlnError(cause).message;
+      this.#needs.log.error("gossip.batch_not_stored", { reason });
+      return undefined;
+    }
+  }
+
+  #judge(outcome: Outcome | undefined, batch: Bytes): void {
+    if (outcome === undefined || outcome === "new" || outcome === "known") {
+      return;
+    }
+    const { clock, engine, putOffs, state } = this.#needs;
+    const owner = state.placeIn(batch)?.owner;
+    // Batches that led to a proof, or that came before it was here.
+    const isVoid = owner !== undefined && state.placeOf(owner)?.seq === voidSeq;
+    if (outcome === "refused" && isVoid) return;
+    if (outcome === "later" && owner !== undefined) {
+      for (const link of engine.putOff(owner)) putOffs.note(owner, link);
+    }
+    const effect = this.#rights.accepted(owner, outcome, {
+      nowMs: clock.nowMs(),
+      sizeBytes: batch.length,
+    });
+    if (effect?.type === "close") this.#close(effect.reason);
+    this.wake();
   }
 
   #checkSettled(): void {
-    if (this.#engine.isSettled) this.#settled.resolve();
+    if (this.#rights.isSettled) this.#settled.resolve();
+    if (this.#rights.hasOwnCopies) this.#ownCopies.resolve();
   }
 
   #close(reason: string): void {
     const { peer } = this.link;
-    this.#needs.log.warn("rights.peer_closed", { peer, reason });
+    this.#needs.log.warn("gossip.peer_closed", { peer, reason });
     this.link.close(closeCodes.quota, reason);
   }
 }

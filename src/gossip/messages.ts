@@ -1,13 +1,14 @@
 // What two nodes say on a stream of protocol "state". Each opens one stream and
-// speaks first on it: HEADS, then NEED for what it lacks and BATCH for what is
-// new; the other answers a NEED with BATCHes and DONE. Kinds are append-only;
-// those of a newer version are skipped.
+// speaks first on it; the other answers on the same one. HEADS and NEED carry
+// what concerns rights, ANNOUNCE and WANT all other documents, DIGESTS and
+// BUCKETS find what was missed, RECORDS and WANT_RECORDS are for records. Kinds
+// are append-only; those of a newer version are skipped.
 
 import {
+  booleanField,
   type Bytes,
   concatBytes,
   type Decoded,
-  idBytes,
   InputError,
   integerField,
   limits,
@@ -16,16 +17,10 @@ import {
   message,
   peerField,
   type PeerId,
-  peerIdOf,
   rowField,
 } from "../kernel/mod.ts";
-
-/** How far one owner's document reaches. */
-export type OwnerPlace = {
-  readonly owner: PeerId;
-  readonly generation: number;
-  readonly seq: number;
-};
+import { digestBytes } from "./packed_places.ts";
+import type { OwnerPlace } from "./places.ts";
 
 const ownerPlace = {
   owner: peerField,
@@ -33,22 +28,25 @@ const ownerPlace = {
   seq: integerField(),
 };
 
-/** What the sender holds of admins' documents. */
+/** Places beside the admins' in HEADS: the sender's, and the receiver's. */
+const headsBeside = 2;
+
+/**
+ * What the sender holds of admins' documents; then how far its own reaches, and
+ * what it has of the receiver's.
+ */
 export const headsMessage: Message<{ heads: readonly OwnerPlace[] }> = message(
   "heads",
   1,
   {
     heads: listField(rowField(ownerPlace), {
-      countMax: limits.rightsHeadsMax,
+      countMax: limits.rightsHeadsMax + headsBeside,
     }),
   },
 );
 
 /** Asks for what comes after `seq`; from a base on, when that is needed. */
 export const needMessage: Message<OwnerPlace> = message("need", 2, ownerPlace);
-
-/** A signed batch, after its owner's id: see `encodeBatchFrame`. */
-export const batchKind = 3;
 
 /** All that the sender has for a NEED was sent. */
 export const doneMessage: Message<{ owner: PeerId }> = message("done", 4, {
@@ -58,28 +56,57 @@ export const doneMessage: Message<{ owner: PeerId }> = message("done", 4, {
 /** What a DONE says. */
 export type Done = Decoded<typeof doneMessage>;
 
-/** Bytes of HEADS, NEED and DONE, at most. */
-export const requestBytesMax = 8 * 1024;
-const ownerBytes = 32;
+/** The sender picked the receiver as a neighbour, or not any more. */
+export const followMessage: Message<{ isOn: boolean }> = message("follow", 13, {
+  isOn: booleanField,
+});
 
-/** 32 bytes of the owner's id, then the batch as documents keep it. */
-export function encodeBatchFrame(owner: PeerId, batch: Uint8Array): Bytes {
-  return concatBytes(idBytes(owner), batch);
+/** Kinds of frames, once and for ever. */
+export const kinds = {
+  heads: headsMessage.kind,
+  need: needMessage.kind,
+  /** A signed batch as documents keep it: its head names the owner. */
+  batch: 3,
+  done: doneMessage.kind,
+  /** Places (see `encodePlaces`) that the sender has. */
+  announce: 5,
+  /** Places that the sender is at: it wants what comes after. */
+  want: 6,
+  /** A signed batch; two such frames in a row contradict each other. */
+  fork: 7,
+  /** A digest of 8 bytes for each bucket. */
+  digests: 8,
+  /** See `encodeBucketHeads`: the buckets that differ, and what is in them. */
+  buckets: 9,
+  /** Places of records that the sender has. */
+  records: 10,
+  /** Places of records that the sender is at. */
+  wantRecords: 11,
+  /** See `encodeAged`: a signed record, and how old it is. */
+  record: 12,
+  follow: followMessage.kind,
+  /** Empty: what the oldest open WANT asks for was sent. */
+  wanted: 14,
+  /** Empty: what the oldest open WANT_RECORDS asks for was sent. */
+  wantedRecords: 15,
+} as const;
+
+/** Bytes of HEADS, NEED, DONE and FOLLOW, at most. */
+export const requestBytesMax = 8 * 1024;
+
+/** The digests of all buckets in one. */
+export function encodeDigests(digests: readonly Bytes[]): Bytes {
+  return concatBytes(...digests);
 }
 
-/**
- * The owner is only the sender's claim: the batch itself proves whose it is.
- *
- * @throws {InputError} Too short.
- */
-export function parseBatchFrame(
-  body: Uint8Array,
-): { readonly owner: PeerId; readonly batch: Bytes } {
-  if (body.length <= ownerBytes) {
-    throw new InputError("A frame with a batch is too short");
+/** @throws {InputError} Not one for each bucket. */
+export function decodeDigests(body: Uint8Array): readonly Uint8Array[] {
+  if (body.length !== limits.stateBuckets * digestBytes) {
+    throw new InputError("A message with digests has not all of them");
   }
-  return {
-    owner: peerIdOf(body.subarray(0, ownerBytes)),
-    batch: new Uint8Array(body.subarray(ownerBytes)),
-  };
+  return Array.from(
+    { length: limits.stateBuckets },
+    (_, bucket) =>
+      body.subarray(bucket * digestBytes, (bucket + 1) * digestBytes),
+  );
 }

@@ -1,12 +1,47 @@
-// How nodes tell each other what they hold. This first part exchanges the
-// batches of admins over links: on a new link before anything else, and at once
-// when there is something new. Batches go from state to state; nothing here
-// reads what they say.
+// How nodes tell each other what they hold: documents of all owners as signed
+// batches, rights before everything else, and the newest record of each node.
+// Batches go from state to state; nothing here reads what they say.
 
-export type { Outcome } from "./exchange_engine.ts";
-export type { ExchangeState } from "./link_exchange.ts";
+export type { Difference } from "./anti_entropy.ts";
+export { Gossip, type GossipConfig, type GossipReport } from "./gossip.ts";
+export type {
+  Contradiction,
+  GossipNeeds,
+  GossipState,
+  GossipTransport,
+  Outcome,
+  RecordSource,
+} from "./needs.ts";
+export type {
+  HeadItem,
+  OwnerHead,
+  OwnerPlace,
+  Place,
+  PlaceItem,
+} from "./places.ts";
 export {
-  type ExchangeTransport,
-  RightsExchange,
-  type RightsExchangeNeeds,
-} from "./rights_exchange.ts";
+  type EphemeralRecord,
+  isOlderRecord,
+  type NodeLoad,
+  readRecord,
+  type RecordBody,
+  recordPeriodMs,
+  type RecordPlace,
+  type RecordRtt,
+  type RecordSigner,
+  type SeedLoad,
+  signRecord,
+} from "./record.ts";
+export { fittingBody, recordBytesAt } from "./record_body.ts";
+export {
+  RecordPublisher,
+  type RecordPublisherConfig,
+  type Situation,
+} from "./record_publisher.ts";
+export {
+  type HeldRecord,
+  type RecordHandler,
+  type RecordOutcome,
+  RecordStore,
+  type RecordStoreConfig,
+} from "./record_store.ts";

@@ -24,7 +24,7 @@ export class LinkPutOffs implements PutOffs, Disposable {
   }
 
   note(owner: PeerId, from: LinkExchange): void {
-    if (!this.has(owner)) this.#needs.log.info("rights.put_off", { owner });
+    if (!this.has(owner)) this.#needs.log.info("gossip.put_off", { owner });
     this.#deferrals.note(owner, from, { nowMs: this.#nowMs });
     this.#arm();
   }

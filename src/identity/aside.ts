@@ -16,7 +16,9 @@ const certificates = "certs";
  * In the order in which they move; settings and logs stay. Modules go with the
  * journal that names them: without it a state that was lost is suspected.
  */
-const rest = ["keys", "journal", "replicas", "store", "peers.json"] as const;
+const rest = [
+  ...["keys", "journal", "replicas", "history", "store", "peers.json"] as const,
+];
 
 /**
  * Moves the membership to "old/<first 8 of the cluster>-<n>". The caller holds

@@ -19,6 +19,12 @@ import type { Credential } from "./credential.ts";
 import { signedInput } from "./signed_input.ts";
 import { clockToleranceMs } from "./clock_fault.ts";
 
+/**
+ * How far the origin's clock may be from what its record makes one expect: the
+ * record travelled for some seconds, and the clock may have been set since.
+ */
+const toldToleranceMs = 60_000;
+
 /** A function of a seed, by their names. */
 export type CallTarget = { readonly seed: string; readonly function: string };
 
@@ -97,6 +103,16 @@ export function signHop(
   return { origin: chain.origin, hops: [...chain.hops, hop] };
 }
 
+/**
+ * What a node knows of the origin's clock: its wall clock of now, by the newest
+ * record that the origin signed; or, of one that is linked and has not spoken
+ * yet, nothing but that it is there. "unknown": neither.
+ */
+export type OriginClock =
+  | { readonly type: "told"; readonly wallMs: number }
+  | { readonly type: "linked" }
+  | { readonly type: "unknown" };
+
 /** What a node knows when a chain reaches it. */
 export type ChainArrival = {
   readonly self: PeerId;
@@ -104,6 +120,7 @@ export type ChainArrival = {
   readonly sender: PeerId;
   readonly target: CallTarget;
   readonly wallMs: number;
+  readonly originClock: OriginClock;
 };
 
 /** Whoever checks signatures. */
@@ -114,28 +131,27 @@ export type ChainVerifier = Pick<ChainSigner, "signer" | "cluster">;
  * operator's log; undefined when it does. Nothing is believed before
  * `chainSignatureFault` has found no fault either, which costs far more.
  *
- * Until nodes publish their time in signed records, `issued` is judged by this
- * node's own clock, as far off as certificates allow; and until there are
- * claims, a seed speaks only at the node that owns it.
+ * `issued` is judged by the origin's own clock, as its newest record tells it:
+ * then clocks that are hours apart harm nobody. While a linked origin has told
+ * none, as right after a start, this node's own clock must do, as far off as
+ * certificates allow. Of an origin that is neither heard nor linked nobody can
+ * say whether it still stands behind the call: it is refused.
+ *
+ * Until there are claims, a seed speaks only at the node that owns it.
  */
 export function chainPathFault(
   chain: CallChain,
   arrival: ChainArrival,
 ): string | undefined {
   const { origin, hops } = chain;
-  const { issuedMs, timeLeftMs } = origin;
   const last = hops.at(-1);
   if (last === undefined) return "it has no hops";
   if (hops.length > limits.callChainHopsMax) return "it has too many hops";
   if (last.by !== arrival.sender) return "another node sent it than signed it";
   if (last.executor !== arrival.self) return "it leads to another node";
   if (!isSameTarget(last.to, arrival.target)) return "it leads to another seed";
-  if (arrival.wallMs < issuedMs - clockToleranceMs) {
-    return "it was issued in the future: compare the clocks";
-  }
-  if (arrival.wallMs > issuedMs + timeLeftMs + clockToleranceMs) {
-    return "it is over";
-  }
+  const timeFault = issuedFault(origin, arrival);
+  if (timeFault !== undefined) return timeFault;
   let holder = origin.owner;
   for (const [index, hop] of hops.entries()) {
     if (hop.by !== holder) return `hop ${index} is by a node that had no part`;
@@ -143,6 +159,24 @@ export function chainPathFault(
     holder = hop.executor;
   }
   return undefined;
+}
+
+function issuedFault(
+  { issuedMs, timeLeftMs }: CallOrigin,
+  { wallMs, originClock }: ChainArrival,
+): string | undefined {
+  if (originClock.type === "unknown") {
+    return "its origin is neither connected nor heard of";
+  }
+  const isTold = originClock.type === "told";
+  const nowMs = isTold ? originClock.wallMs : wallMs;
+  const toleranceMs = isTold ? toldToleranceMs : clockToleranceMs;
+  if (nowMs < issuedMs - toleranceMs) {
+    return isTold
+      ? "it was issued in the future of its origin"
+      : "it was issued in the future: compare the clocks";
+  }
+  return nowMs > issuedMs + timeLeftMs + toleranceMs ? "it is over" : undefined;
 }
 
 /** Which part of a chain is not signed by whom it names. */
@@ -161,10 +195,16 @@ export function chainSignatureFault(
     : "the signature of its origin is wrong";
 }
 
-/** How long after now such a chain could still be believed. */
-export function chainLifeMs(origin: CallOrigin, wallMs: number): number {
-  const { issuedMs, timeLeftMs } = origin;
-  return issuedMs + timeLeftMs + clockToleranceMs - wallMs;
+/** How long after now such a chain could still be believed, by either clock. */
+export function chainLifeMs(
+  { issuedMs, timeLeftMs }: CallOrigin,
+  { wallMs, originClock }: Pick<ChainArrival, "wallMs" | "originClock">,
+): number {
+  const endMs = issuedMs + timeLeftMs;
+  const ownMs = endMs + clockToleranceMs - wallMs;
+  return originClock.type === "told"
+    ? Math.max(ownMs, endMs + toldToleranceMs - originClock.wallMs)
+    : ownMs;
 }
 
 /** Whether its origin asked for what it says; who passes it on asks first. */

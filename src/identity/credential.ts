@@ -32,7 +32,12 @@ function certificates(credential: Credential): readonly Certificate[] {
     : [member, authority, ownAuthority];
 }
 
-function fromCertificates(parts: readonly Uint8Array[]): Credential {
+/**
+ * A credential of 2 or 3 certificates in DER: member, authority, own authority.
+ *
+ * @throws {InputError} They cannot be read, or are too few or too many.
+ */
+export function credentialFrom(parts: readonly Uint8Array[]): Credential {
   const [member, authority, ownAuthority] = parts;
   if (member === undefined || authority === undefined || parts.length > 3) {
     throw new InputError(
@@ -65,7 +70,7 @@ export function encodeCredential(credential: Credential): Bytes {
 export function parseCredential(bytes: Uint8Array): Credential {
   const value = decodeCbor(bytes, { bytesMax: limits.credentialBytesMax });
   const parts = Array.isArray(value) ? value : [];
-  return fromCertificates(parts.map((part) => {
+  return credentialFrom(parts.map((part) => {
     if (part instanceof Uint8Array) return part;
     throw new InputError("A credential holds something that is no certificate");
   }));
@@ -82,7 +87,7 @@ export function credentialPem(credential: Credential): string {
  * @throws {InputError | LimitError} Malformed; nothing is verified.
  */
 export function parseCredentialPem(text: string): Credential {
-  return fromCertificates(certificateBlocks(text));
+  return credentialFrom(certificateBlocks(text));
 }
 
 /** One certificate as a PEM block. */

@@ -15,6 +15,7 @@ export { keyUsages } from "./certificate.ts";
 export {
   certificatePem,
   type Credential,
+  credentialFrom,
   credentialPem,
   encodeCredential,
   parseCertificatePem,
@@ -69,7 +70,11 @@ export type { DenyMode, RootSubject, RootVerdict } from "./root_body.ts";
 export * from "./rights.ts";
 export { missingRootStatements, type RootCopy } from "./rights_copies.ts";
 export { projectRights, RightsProjector } from "./rights_projection.ts";
-export { type PropertiesJson, rightsEntryShape } from "./rights_shapes.ts";
+export {
+  nameKey,
+  type PropertiesJson,
+  rightsEntryShape,
+} from "./rights_shapes.ts";
 export { isLastAdmin } from "./rights_standing.ts";
 export * from "./root_statement.ts";
 export * from "./signed_input.ts";

@@ -16,10 +16,18 @@ export const rightsSectionNames = [
   "denies",
   "redemptions",
   "invites",
+  "names",
+  "forgets",
 ] as const;
 
 /** One of `rightsSectionNames`. */
 export type RightsSection = typeof rightsSectionNames[number];
+
+/** Those whose entries outbid each other by a number. */
+export type NumberedSection = Extract<
+  RightsSection,
+  "grants" | "denies" | "names" | "forgets"
+>;
 
 /** One entry of a section; `text` is JSON. */
 export type RightsText = { readonly key: string; readonly text: string };
@@ -96,6 +104,35 @@ export type InviteEntry = {
   readonly atMs: number;
 };
 
+/** An admin's word on who holds a name that several owners have. */
+export type NameBinding = {
+  /** Of the state: "seeds", "services", ... */
+  readonly section: string;
+  readonly name: string;
+  readonly owner: PeerId;
+  readonly number: number;
+  /** In whose document it stands. */
+  readonly by: PeerId;
+  /** Milliseconds since 1970, of the writer's clock. */
+  readonly atMs: number;
+};
+
+/** How far a document is void: what is newer than this counts again. */
+export type ForgottenPlace = {
+  readonly generation: number;
+  readonly seq: number;
+};
+
+/** An admin's word that a node's document is to be dropped. */
+export type Forget = ForgottenPlace & {
+  readonly subject: PeerId;
+  readonly number: number;
+  /** In whose document it stands. */
+  readonly by: PeerId;
+  /** Milliseconds since 1970, of the writer's clock. */
+  readonly atMs: number;
+};
+
 /** An owner of an admin's document. */
 export type Admin = {
   readonly peer: PeerId;
@@ -138,6 +175,36 @@ export interface Rights {
    * admin and nobody else granted it anything, or its access has ended.
    */
   standing(facts: MemberFacts, wallMs: number): Standing;
+  /**
+   * The tier of a verified member as all nodes see it, without a clock:
+   * undefined when it was denied, or certified by a denied admin and granted
+   * nothing by others. An end of access changes nothing here.
+   */
+  tierOf(facts: MemberFacts): Tier | undefined;
+  /** The properties that go with it. */
+  propertiesOf(facts: MemberFacts): Properties;
+  /**
+   * When somebody became a member, by its earliest join that counts; 0 for an
+   * admin that never joined, and `stateIntegerMax` when nothing tells.
+   */
+  memberSinceMs(peer: PeerId): number;
+  /** Whom admins gave a name to; undefined: nobody, so the order decides. */
+  bindingOf(section: string, name: string): PeerId | undefined;
+  /**
+   * How far a node's document is forgotten; undefined: not at all. What says
+   * so of an admin that the root has not denied counts for nothing.
+   *
+   * @param options.isAdmin The document shows an authority of its owner: a
+   * node that has none of it yet cannot know that by itself.
+   */
+  forgetOf(
+    peer: PeerId,
+    options?: { readonly isAdmin?: boolean },
+  ): ForgottenPlace | undefined;
+  /** Bindings that count, by section and name. */
+  readonly names: readonly NameBinding[];
+  /** Forgets that count, by subject. */
+  readonly forgets: readonly Forget[];
   /** By peer id, the denied ones included. */
   readonly admins: readonly Admin[];
   /** Everybody who is denied now, by subject. */
@@ -173,14 +240,15 @@ export interface Rights {
   /**
    * 1 + the highest number that counts for a subject.
    *
-   * @param section "grants" or "denies".
+   * @param subject A key of the section: a peer's id, and of "names" section
+   * and name.
    * @param options.isRoot Among the root's statements only.
    * @param options.without An admin whose entries are about to be void.
    * @throws {LimitError} The highest one is the last there is.
    */
   nextNumber(
-    section: "grants" | "denies",
-    subject: PeerId,
+    section: NumberedSection,
+    subject: string,
     options?: { readonly isRoot?: boolean; readonly without?: PeerId },
   ): number;
   /** The authority key that it showed, and proved to be its own, on joining. */

@@ -3,8 +3,15 @@
 // Answers are worked out when they are asked for, so that a change of one entry
 // costs no walk over all subjects. Reads no clock and never changes.
 
-import { limits, type PeerId } from "../kernel/mod.ts";
-import type { Admin, Denial, Grant } from "./rights.ts";
+import { limits, parsePeerId, type PeerId } from "../kernel/mod.ts";
+import type {
+  Admin,
+  Denial,
+  Grant,
+  NumberedSection,
+  RightsWriter,
+} from "./rights.ts";
+import { NameDecisions } from "./rights_names.ts";
 import { bestOf, compareTexts } from "./rights_order.ts";
 import type { DenyRight, GrantRight } from "./rights_reading.ts";
 import type { RedemptionRight } from "./rights_redemption.ts";
@@ -34,6 +41,7 @@ export class Decisions {
   readonly active: readonly DocumentReading[];
   readonly admins: readonly Admin[];
   readonly redemptions: Redemptions;
+  readonly names: NameDecisions;
   readonly #documents: readonly DocumentReading[];
   readonly #owners: ReadonlySet<PeerId>;
   readonly #rootGrants = new Map<PeerId, GrantRight | undefined>();
@@ -59,6 +67,10 @@ export class Decisions {
         isVoid: (peer) => this.isVoid(peer),
       },
     );
+    this.names = new NameDecisions(this.active, {
+      isAuthority: (peer) => this.isAuthority(peer),
+      rootVerdict: (peer) => this.#rootDenyOf(peer)?.verdict,
+    });
   }
 
   /** Whether somebody is known to hold an authority of its own. */
@@ -152,6 +164,22 @@ export class Decisions {
       );
     const admitted = this.redemptions.inState("admitted", joins);
     return [...grants, ...admitted.map(grantOfRedemption)];
+  }
+
+  /** All that compete with their numbers for a key of a section. */
+  entriesOf(
+    section: NumberedSection,
+    key: string,
+  ): readonly { readonly by: RightsWriter; readonly number: number }[] {
+    switch (section) {
+      case "grants":
+        return this.grantsOf(parsePeerId(key));
+      case "denies":
+        return this.deniesOf(parsePeerId(key));
+      case "names":
+      case "forgets":
+        return this.names.entriesOf(section, key);
+    }
   }
 
   grantOf(subject: PeerId): Grant | undefined {

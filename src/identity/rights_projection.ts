@@ -7,13 +7,18 @@
 import { LimitError, limits, type PeerId } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import type { AuthorityCandidate } from "./authority_proof.ts";
+import type { Properties, Tier } from "./extension.ts";
 import type {
   Admin,
   AdminDocument,
   Denial,
+  Forget,
+  ForgottenPlace,
   Grant,
   IgnoredRight,
   InviteEntry,
+  NameBinding,
+  NumberedSection,
   Redemption,
   Rights,
   RootStatementEntry,
@@ -22,8 +27,12 @@ import type {
 import { Decisions, grantOfRedemption } from "./rights_decisions.ts";
 import { bestOf, compareTexts } from "./rights_order.ts";
 import type { RedemptionRight } from "./rights_redemption.ts";
-import { DocumentReader, type DocumentReading } from "./rights_section.ts";
-import { standingOf } from "./rights_standing.ts";
+import {
+  DocumentReader,
+  type DocumentReading,
+  sectionsOf,
+} from "./rights_section.ts";
+import { standingOf, timelessStandingOf } from "./rights_standing.ts";
 import type { ClusterRoot, MemberFacts } from "./verify.ts";
 
 class ClusterRights implements Rights {
@@ -53,16 +62,43 @@ class ClusterRights implements Rights {
   }
 
   standing(facts: MemberFacts, wallMs: number): Standing {
-    return standingOf(
-      {
-        admins: this.admins,
-        denialOf: (peer) => this.denialOf(peer),
-        grantOf: (peer) => this.grantOf(peer),
-        isVoid: (admin) => this.#decisions.isVoid(admin),
-      },
-      facts,
-      { wallMs },
-    );
+    return standingOf(this.#decisions, facts, { wallMs });
+  }
+
+  tierOf(facts: MemberFacts): Tier | undefined {
+    return timelessStandingOf(this.#decisions, facts)?.tier;
+  }
+
+  propertiesOf(facts: MemberFacts): Properties {
+    const standing = timelessStandingOf(this.#decisions, facts);
+    return standing?.properties ?? facts.properties;
+  }
+
+  memberSinceMs(peer: PeerId): number {
+    const { redemptions } = this.#decisions;
+    const joins = redemptions.inState("admitted", redemptions.of(peer));
+    if (joins.length > 0) return Math.min(...joins.map(({ atMs }) => atMs));
+    const isFounder = this.admins.some((admin) => admin.peer === peer);
+    return isFounder ? 0 : limits.stateIntegerMax;
+  }
+
+  bindingOf(section: string, name: string): PeerId | undefined {
+    return this.#decisions.names.bindingOf(section, name);
+  }
+
+  forgetOf(
+    peer: PeerId,
+    options?: { readonly isAdmin?: boolean },
+  ): ForgottenPlace | undefined {
+    return this.#decisions.names.forgetOf(peer, options);
+  }
+
+  get names(): readonly NameBinding[] {
+    return this.#decisions.names.names;
+  }
+
+  get forgets(): readonly Forget[] {
+    return this.#decisions.names.forgets;
   }
 
   /** Whoever an entry that counts is about, sorted. */
@@ -159,16 +195,14 @@ class ClusterRights implements Rights {
   }
 
   nextNumber(
-    section: "grants" | "denies",
-    subject: PeerId,
+    section: NumberedSection,
+    subject: string,
     { isRoot = false, without }: {
       readonly isRoot?: boolean;
       readonly without?: PeerId;
     } = {},
   ): number {
-    const entries = section === "grants"
-      ? this.#decisions.grantsOf(subject)
-      : this.#decisions.deniesOf(subject);
+    const entries = this.#decisions.entriesOf(section, subject);
     const next = 1 +
       entries.filter(({ by }) => isRoot ? by === "root" : by !== without)
         .reduce((highest, { number }) => Math.max(highest, number), 0);
@@ -225,9 +259,7 @@ class ClusterRights implements Rights {
 }
 
 function ignoredIn(document: DocumentReading): readonly IgnoredRight[] {
-  const { grants, denies, redemptions, invites } = document;
-  return [grants, denies, redemptions.entries, invites]
-    .flatMap((section) => section.allFaults())
+  return sectionsOf(document).flatMap((section) => section.allFaults())
     .sort((left, right) =>
       compareTexts(left.section, right.section) ||
       compareTexts(left.key, right.key)
@@ -237,10 +269,9 @@ function ignoredIn(document: DocumentReading): readonly IgnoredRight[] {
 
 /** What was met so far that does not fit, or proves nothing. */
 function faultCount(document: DocumentReading): number {
-  const { grants, denies, redemptions, invites } = document;
-  const unproven = redemptions.entries.known
+  const unproven = document.redemptions.entries.known
     .filter(({ knownFault }) => knownFault !== undefined);
-  return [grants, denies, redemptions.entries, invites]
+  return sectionsOf(document)
     .reduce((count, section) => count + section.faultCount, unproven.length);
 }
 

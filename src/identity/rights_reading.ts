@@ -13,9 +13,20 @@ import {
   shape,
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
-import type { Grant, InviteEntry, RightsWriter } from "./rights.ts";
+import type {
+  Forget,
+  Grant,
+  InviteEntry,
+  NameBinding,
+  RightsWriter,
+} from "./rights.ts";
 import type { Competitor } from "./rights_order.ts";
-import { isInviteId, propertiesOf, rightsReaders } from "./rights_shapes.ts";
+import {
+  isInviteId,
+  nameKeyParts,
+  propertiesOf,
+  rightsReaders,
+} from "./rights_shapes.ts";
 import { type RootStatement, verifyRootStatement } from "./root_statement.ts";
 import type { ClusterRoot } from "./verify.ts";
 
@@ -143,4 +154,30 @@ export function readInvite(
     ...{ invite: key, by: owner, ...said },
     ...(subject === undefined ? {} : { subject: parsePeerId(subject) }),
   };
+}
+
+/** A binding as it competes with others for its name. */
+export type NameRight = NameBinding & Competitor & { readonly by: PeerId };
+
+/** A forget as it competes with others for its subject. */
+export type ForgetRight = Forget & Competitor & { readonly by: PeerId };
+
+export function readName(
+  { owner: by, key }: Place,
+  value: JsonValue,
+): NameRight {
+  const parts = nameKeyParts(key);
+  if (parts === undefined) throw new EntryFault("its key binds no name");
+  const said = fitting(rightsReaders.names, value);
+  const owner = parsePeerId(said.owner);
+  return { ...parts, ...said, owner, by, text: "" };
+}
+
+export function readForget(
+  { owner: by, key }: Place,
+  value: JsonValue,
+): ForgetRight {
+  const subject = parsePeerId(key);
+  const said = fitting(rightsReaders.forgets, value);
+  return { ...said, subject, by, text: "" };
 }

@@ -15,13 +15,17 @@ import type {
 } from "./rights.ts";
 import {
   type DenyRight,
+  type ForgetRight,
   type GrantRight,
+  type NameRight,
   type Place,
   type Read,
   readDeny,
+  readForget,
   readGrant,
   type ReadingNeeds,
   readInvite,
+  readName,
 } from "./rights_reading.ts";
 import { readRedemption } from "./rights_redemption.ts";
 import { RedemptionSection } from "./rights_redemption_section.ts";
@@ -40,8 +44,9 @@ function readingOf<T>(
   try {
     return { text, value: read(place, parseJson(text, "It")) };
   } catch (cause) {
-    if (!(cause instanceof PlnError)) throw cause;
-    return { text, reason: cause.message };
+    if (cause instanceof PlnError) return { text, reason: cause.message };
+    // A mistake of this program: it must not stop the others' entries.
+    return { text, reason: `it cannot be read: ${String(cause)}` };
   }
 }
 
@@ -132,7 +137,16 @@ export type DocumentReading = {
   readonly denies: SectionReading<DenyRight>;
   readonly redemptions: RedemptionSection;
   readonly invites: SectionReading<InviteEntry>;
+  readonly names: SectionReading<NameRight>;
+  readonly forgets: SectionReading<ForgetRight>;
 };
+
+/** All sections of a document, as entries. */
+export function sectionsOf(
+  { grants, denies, redemptions, invites, names, forgets }: DocumentReading,
+): readonly SectionReading<unknown>[] {
+  return [grants, denies, redemptions.entries, invites, names, forgets];
+}
 
 /** A cheap look before an entry is read: most are no statements of the root. */
 function isStatementText(text: string | undefined): boolean {
@@ -175,12 +189,14 @@ export class DocumentReader {
       ...{ owner, authority },
       ...this.#decided(document, previous),
       ...this.#joined(document, previous),
+      ...named(document, previous),
     };
     const isSame = previous !== undefined && previous.authority === authority &&
       previous.grants === reading.grants &&
       previous.denies === reading.denies &&
       previous.redemptions === reading.redemptions &&
-      previous.invites === reading.invites;
+      previous.invites === reading.invites &&
+      previous.names === reading.names && previous.forgets === reading.forgets;
     return isSame ? previous : reading;
   }
 
@@ -214,6 +230,22 @@ export class DocumentReader {
       }),
     };
   }
+}
+
+function named(
+  document: AdminDocument,
+  previous: DocumentReading | undefined,
+) {
+  return {
+    names: sectionOf(document, {
+      reader: { section: "names", read: readName },
+      previous: previous?.names,
+    }),
+    forgets: sectionOf(document, {
+      reader: { section: "forgets", read: readForget },
+      previous: previous?.forgets,
+    }),
+  };
 }
 
 function sectionOf<T>(

@@ -116,6 +116,15 @@ const redemptionMembers = {
   atMs: wholeNumber,
 };
 
+const nameMembers = { number: entryNumber, owner: peer, atMs: wholeNumber };
+
+const forgetMembers = {
+  number: entryNumber,
+  generation: wholeNumber,
+  seq: wholeNumber,
+  atMs: wholeNumber,
+};
+
 const inviteMembers = {
   state: shape.picklist(["open", "revoked"]),
   tier: shape.picklist(["leaf", "publisher", "admin"]),
@@ -136,10 +145,13 @@ export const rightsReaders = {
   denies: shape.object(denyMembers),
   redemptions: shape.object(redemptionMembers),
   invites: shape.object(inviteMembers),
+  names: shape.object(nameMembers),
+  forgets: shape.object(forgetMembers),
 } as const;
 
 const redemptionKey = /^([0-9a-f]{32})\/([0-9a-f]{64})$/;
 const inviteKey = /^[0-9a-f]{32}$/;
+const bindingKey = /^([a-z][a-z0-9-]{0,31})\/([^/]+)$/;
 
 /** The parts of a redemption's key; undefined when it is none. */
 export function redemptionKeyParts(
@@ -148,6 +160,20 @@ export function redemptionKeyParts(
   const [, invite, joiner] = redemptionKey.exec(key) ?? [];
   if (invite === undefined || joiner === undefined) return undefined;
   return { invite, joiner };
+}
+
+/** The key of a binding: what the state calls a name of a section. */
+export function nameKey(section: string, name: string): string {
+  return `${section}/${name}`;
+}
+
+/** The parts of a binding's key; undefined when it is none. */
+export function nameKeyParts(
+  key: string,
+): { readonly section: string; readonly name: string } | undefined {
+  const [, section, name] = bindingKey.exec(key) ?? [];
+  if (section === undefined || name === undefined) return undefined;
+  return isName(name) ? { section, name } : undefined;
 }
 
 /** Whether `key` is an invite's id. */
@@ -188,5 +214,13 @@ export function rightsEntryShape(
         throw new InputError("An invite's id has 32 lower-case hex digits");
       }
       return shape.strictObject(inviteMembers);
+    case "names":
+      if (nameKeyParts(key) === undefined) {
+        throw new InputError("A binding's key is a section and a name");
+      }
+      return shape.strictObject(nameMembers);
+    case "forgets":
+      parsePeerId(key);
+      return shape.strictObject(forgetMembers);
   }
 }

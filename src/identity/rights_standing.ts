@@ -50,12 +50,14 @@ function denialError(denial: Denial): DeniedError {
   );
 }
 
-function checkDenial(source: StandingSource, facts: MemberFacts): void {
+function denialFor(
+  source: StandingSource,
+  facts: MemberFacts,
+): Denial | undefined {
   const denial = source.denialOf(facts.peer);
-  if (denial === undefined) return;
   // Its credential proves an authority that no document shows yet.
-  if (facts.tier === "admin" && denial.by !== "root") return;
-  throw denialError(denial);
+  const isOthers = facts.tier === "admin" && denial?.by !== "root";
+  return isOthers ? undefined : denial;
 }
 
 /** Only the root decides about whoever proves an authority of its own. */
@@ -65,6 +67,18 @@ function grantFor(
 ): Grant | undefined {
   const grant = source.grantOf(facts.peer);
   return facts.tier === "admin" && grant?.by !== "root" ? undefined : grant;
+}
+
+/** What somebody is at any time; undefined for who may not be here at all. */
+export function timelessStandingOf(
+  source: StandingSource,
+  facts: MemberFacts,
+): Pick<Standing, "tier" | "properties"> | undefined {
+  if (denialFor(source, facts) !== undefined) return undefined;
+  const grant = grantFor(source, facts);
+  if (grant === undefined && source.isVoid(facts.issuedBy)) return undefined;
+  const { properties } = grant ?? facts;
+  return { tier: tierOf(facts, grant), properties };
 }
 
 /**
@@ -77,7 +91,8 @@ export function standingOf(
   facts: MemberFacts,
   { wallMs }: { readonly wallMs: number },
 ): Standing {
-  checkDenial(source, facts);
+  const denial = denialFor(source, facts);
+  if (denial !== undefined) throw denialError(denial);
   const grant = grantFor(source, facts);
   if (grant === undefined && source.isVoid(facts.issuedBy)) {
     throw new DeniedError(

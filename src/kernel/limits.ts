@@ -2,11 +2,15 @@
 // compared with one of these before anything is allocated. Sources: DESIGN.md
 // sections 4, 6, 8 and 11 where a figure has a reason beyond "large enough".
 
+import { seedLimits } from "./seed_limits.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /** Maxima are inclusive. Nodes must agree on those of wire and state. */
 export const limits = {
+  ...seedLimits,
+
   // Names and ids
   nameCharactersMax: 63, // one DNS label (RFC 1035), so that names route
   functionNameCharactersMax: 255,
@@ -99,6 +103,7 @@ export const limits = {
   joinGoodbyeMsMax: 1_000, // until a joiner that was answered closes
   refusedMsMax: 500, // until one who was refused has read why
   leaveMsMax: 1_000,
+  leavePushMs: 300, // for neighbours to fetch what a leaving node said last
   transportDrainMsMax: 2_000,
   refusalsKept: 16,
   refusalsLoggedPerMinuteMax: 60,
@@ -128,13 +133,33 @@ export const limits = {
   gossipCoalesceMs: 50,
   gossipItemsMax: 1_024, // in one message of places
   gossipPendingMax: 20_000, // places that are to be announced to one peer
-  gossipWantMsMax: 1_000, // then the next who has it is asked
+  gossipCoalesceNearMs: 20, // while all links are neighbours
+  gossipRecordsCoalesceMs: 500, // there are many, and none is urgent
+  gossipWantMsMax: 1_000, // of silence, then the next who has it is asked
+  gossipWantItemsMax: 64, // in one message
+  gossipWantsOpenMax: 4, // such messages to one peer, not answered
+  gossipWantsMax: 20_000, // documents that a node asks for
+  gossipSourcesMax: 16, // that are remembered for one of them
+  gossipUnfilledMax: 1_024, // of one peer, that it told of and did not bring
+  gossipUnfilledMsMin: 1_000, // until it is asked for one of these again
+  gossipUnfilledMsMax: 64_000,
+  gossipAnswerBytesBurstMax: 32 * MiB, // to one peer, then so many a second:
+  gossipAnswerBytesPerSecondMax: 8 * MiB,
+  gossipAnswerWaitMs: 100,
+  gossipAnswersMax: 32, // requests of one peer that wait for their answer
+  gossipMessagesPerSecondMax: 256, // of one peer, but batches and records
+  gossipMessagesBurstMax: 2_048,
+  gossipItemsPerSecondMax: 2_048, // of these; more: not looked at
+  gossipItemsBurstMax: 20_480,
   gossipRoundMs: 3_000,
+  gossipRoundSoonMs: 100, // on a new link
   gossipDigestsPerSecondMax: 2, // of one peer
   gossipDigestsBurstMax: 8,
 
   // Ephemeral records
   recordBytesMax: 1 * KiB,
+  recordBytesMaxMin: 256, // of a cluster with many nodes, as a node sends it
+  recordRetryMs: 1_000, // until the own document has a generation
   recordPeriodMsMin: 5_000,
   recordPeriodPerNodeMs: 20,
   recordPeriodMsMax: 300_000,
@@ -142,11 +167,14 @@ export const limits = {
   recordSeedsMax: 64,
   recordRttsMax: 16,
   recordsMax: 10_000,
+  recordsPerSecondMax: 1, // of one owner, that others take and pass on
+  recordsBurstMax: 8,
 
   // Membership
   memberLostPeriods: 3, // without a sign of life
   memberLostMsMin: 15_000,
   memberTickMs: 1_000,
+  memberGraceMsMax: 5_000, // beyond what this node itself slept through
 
   // Peers
   peersMax: 10_000, // that a node remembers
@@ -221,98 +249,45 @@ export const limits = {
   batchesPerBase: 64,
   replicaBatchesMax: 128, // of one foreign owner since its newest base
   replicaBytesMax: 16 * MiB, // of these
-  replicaFileBytesMax: 17 * MiB,
   replicaQueueMax: 128, // batches of one owner that wait to be stored
   leafDocumentBytesMax: 16 * KiB, // by the tier in its own credential
   publisherDocumentBytesMax: 256 * KiB,
   memberEntriesMax: 4_000, // of a leaf's or a publisher's document
   replicasMax: 10_000, // documents of others that a node stores
   replicasWaitingMax: 64, // of owners whom nobody has named yet
+  replicaWaitingBytesMax: 16 * MiB, // of these
+  strangersPerSecondMax: 16, // batches of owners whom nobody has named
+  strangersBurstMax: 128,
   replicaSyncMs: 1_000, // until a copy that no right depends on is durable
+  replicaRetryMsMax: 60_000, // after a disk refused that
   replicaLogRewriteBytesMin: 1 * MiB,
   replicaLogBytesMax: 1024 * MiB,
   generationKeptSeqMax: 64, // the one before is kept until then
+  ownerForksMax: 4, // void generations after the last good one, with proofs
+  viewIgnoredMax: 100, // entries of one owner that are listed
+  entriesSetAsideMax: 1_000, // digests of texts that broke a reader
   stateBuckets: 64,
+  publicKeysKeptMax: 2_048, // of who signed last, parsed
   ownCopiesAskMsMax: 3_000, // for own batches that peers have, at a start
+  ownCopiesQuietMs: 300, // without more of them, then they are adopted
+  ownPlacesMax: 40_000, // that were changed since the start: two documents
   hybridAheadMsMax: 60_000,
+  hybridCounterMax: 2 ** 40, // of another's time; own ones never get there
   historyBytesMax: 16 * MiB,
   historyFilesMax: 4,
+  historyFlushMs: 1_000, // a kill -9 costs at most that much of it
+  historyFlushCharactersMin: 256 * KiB, // more that waits is written at once
+  historyQueueCharactersMax: 8 * MiB, // more that waits is a gap
+  historyOwnerBytesBurstMax: 6 * MiB, // of one owner's changes with values
+  historyOwnerBytesPerSecondMax: 4 * KiB,
+  historyThinChangesMax: 8, // named without values, of a batch above that
+  historyRetryMs: 30_000, // after a disk that took nothing
+  historyRecordCharactersMax: 256 * KiB, // larger batches take several records
+  historyAnswerMax: 10_000, // batches of one answer
+  historyAnswerCharactersMax: 8 * MiB,
   journalRecordBytesMax: 5 * MiB,
   journalRewriteBytesMin: 256 * KiB,
   journalBytesMax: 256 * MiB,
-
-  // Seeds
-  moduleBytesMax: 64 * MiB,
-  moduleImportsMax: 1_000,
-  moduleExportsMax: 10_000,
-  moduleTablesMax: 100,
-  moduleTableEntriesMax: 100_000, // V8 takes 8 bytes or more for each
-  moduleTypesMax: 2_000, // V8 keeps each for ever, and aborts near 2 million
-  moduleTypesValuesMax: 100_000, // of all types together: also kept for ever
-  moduleTypesOfProcessMax: 1_000_000, // of all modules since its start
-  moduleFunctionNameBytesMax: 255, // longer names are left out
-  moduleFunctionNamesBytesMax: 8 * MiB, // of all together; more: left out
-  moduleCodeBytesMax: 128 * MiB, // with its checks
-  moduleTypeValuesMax: 1_000, // parameters, and results, as the engine has it
-  moduleFunctionsMax: 200_000,
-  moduleGlobalsMax: 10_000,
-  moduleRestoredGlobalsMax: 1_000, // more: a new instance is cheaper
-  moduleTagsMax: 1_000,
-  moduleElementSegmentsMax: 10_000,
-  moduleDataSegmentsMax: 100_000, // as many as Go's linker makes
-  moduleDataBytesMax: 48 * MiB, // copied into each new instance
-  moduleExpressionInstructionsMax: 16, // of a constant expression
-  functionBodyBytesMax: 512 * KiB,
-  functionLocalsMax: 4_000,
-  functionLoopLocalsMax: 200_000, // loops times locals: both cost memory
-  functionLoopsMax: 2_000,
-  functionTriesMax: 10_000,
-  functionKeptValuesMax: 8_000_000, // values alive, at each branch and block
-  functionMovedValuesMax: 100_000, // and calls: each call counts as one more
-  functionBranchTargetsMax: 8_192, // of all br_table of a body
-  functionBlockDepthMax: 4_000, // esbuild, a Go program, has 3,290
-  callInputBytesMax: 4 * MiB,
-  callOutputBytesMax: 16 * MiB,
-  callLogBytesMax: 64 * KiB,
-  logLineCharactersMax: 4096,
-  seedErrorCharactersMax: 4096,
-  variableBytesMax: 1 * MiB,
-  variablesMax: 4096,
-  kernelBytesMax: 32 * MiB,
-  callHopsMax: 16,
-  callsQueuedMax: 1024,
-  callTimeoutMsDefault: 30_000,
-  callTimeoutMsMax: 3_600_000,
-  callRetriesMax: 10,
-  compiledModulesPerThreadMax: 32,
-  callsPerSeedAndThreadMax: 64,
-  callCpuMsDefault: 10_000,
-  guestMemoryBytesMin: 1 * MiB,
-  guestMemoryBytesDefault: 64 * MiB,
-  guestMemoryBytesMax: 1024 * MiB,
-  guestInstancesMax: 4000, // the engine aborts at some 9,300
-  guestsBytesMax: 4096 * MiB, // all of a node; less on small machines
-  rewrittenModulesBytesMax: 256 * MiB,
-  seedHostsMax: 16,
-  snapshotBytesMax: 16 * MiB,
-
-  // Outbound HTTP of seeds
-  fetchesPerSeedMax: 16,
-  fetchesMax: 64,
-  fetchesForOthersMin: 16, // of these, for seeds that have none under way
-  fetchUrlCharactersMax: 8 * KiB,
-  fetchWishBytesMax: 128 * KiB, // a guest's JSON: URL and headers, escaped
-  fetchHeadBytesMax: 64 * KiB, // of a request, and of an answer
-  fetchRequestBodyBytesMax: 4 * MiB,
-  fetchBodyBytesMax: 8 * MiB,
-  fetchBodiesBytesMax: 128 * MiB, // of all answers under way in a node
-  fetchTimeoutMsMax: 30_000,
-  fetchConnectMsMax: 10_000,
-  fetchRedirectsMax: 5,
-  fetchAddressesTriedMax: 4,
-  hostPatternCharactersMax: 261, // *. and 253, then : and a port
-  outboundIdleConnectionsMax: 32,
-  outboundLookupsPerPartitionMax: 2, // of those that block a thread
 
   // Control API
   socketPathBytesMax: 104, // sun_path on darwin, with its zero byte
@@ -321,6 +296,7 @@ export const limits = {
   controlBodiesBytesMax: 256 * MiB, // of all requests under way together
   controlResponseBytesMax: 32 * MiB,
   controlRequestsMax: 1024,
+  statusSeedsMax: 2_000, // rows of others' seeds
   controlRequestsKept: 64, // of these, places that calls never take
   controlCallsPerSeedMax: 480, // half of the places of calls
   drainMsMax: 10_000,

@@ -48,6 +48,8 @@ export type DialEngineConfig = {
   readonly addressesOf: (peer: PeerId) => readonly NetworkAddress[];
 };
 
+type DialFailure = { readonly nowMs: number; readonly isRefusal: boolean };
+
 type Entry = {
   readonly peer: PeerId;
   /** Whose news ended the waiting since the last link that lasted. */
@@ -205,13 +207,7 @@ export class DialEngine {
   }
 
   /** A dial failed; a refusal is the peer's own word, and lasting. */
-  failed(
-    attempt: number,
-    { nowMs, isRefusal }: {
-      readonly nowMs: number;
-      readonly isRefusal: boolean;
-    },
-  ): void {
+  failed(attempt: number, { nowMs, isRefusal }: DialFailure): void {
     this.#nowMs = nowMs;
     const settled = this.#settle(attempt);
     if (settled === undefined) return;
@@ -230,6 +226,12 @@ export class DialEngine {
       entry.failures = 0;
       this.#wait(entry, this.#yieldMs(entry));
     }
+  }
+
+  /** What this node shows is another credential: who refused it may not now. */
+  retryRefused(nowMs: number): void {
+    for (const entry of this.#entries.values()) entry.isRefused = false;
+    this.retryAll(nowMs);
   }
 
   /** Runs what is due, and gives what is to be done since the last step. */

@@ -111,6 +111,11 @@ export class Dialer implements AsyncDisposable {
     this.#act((nowMs) => this.#engine.retryAll(nowMs));
   }
 
+  /** As `retryAll`, and those that refused this node's credential too. */
+  retryRefused(): void {
+    this.#act((nowMs) => this.#engine.retryRefused(nowMs));
+  }
+
   /**
    * The link to a peer, dialled at once when there is none.
    *

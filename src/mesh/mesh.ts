@@ -18,11 +18,12 @@ import type { NetworkAddress, Ports } from "../ports/mod.ts";
 import { closeCodes, type Link, type LinkEnd } from "../transport/mod.ts";
 import type { OwnAddressConfig } from "./addresses.ts";
 import { Dialer } from "./dialer.ts";
+import { knownPeers } from "./known_peers.ts";
 import type { PeerRow } from "./messages.ts";
 import { type MeshRights, type MeshTransport, noRights } from "./needs.ts";
 import type { PeerBook } from "./peer_book.ts";
 import { PeerExchange } from "./peer_exchange.ts";
-import { emptyRecord, isHearsay, type PeerRecord } from "./peer_record.ts";
+import { isHearsay, nodeText, type PeerRecord } from "./peer_record.ts";
 import {
   addressesOf,
   isRumour,
@@ -96,11 +97,8 @@ export class Mesh implements AsyncDisposable {
       new PeerExchange(needs, (teller, rows) => this.#hearRows(teller, rows)),
     );
     const { localIps, announce } = config;
-    const local = () => transport.local;
-    this.#whereabouts = new Whereabouts(
-      { ...needs, local, localIps },
-      announce,
-    );
+    const here = { ...needs, local: () => transport.local, localIps };
+    this.#whereabouts = new Whereabouts(here, announce);
     this.#scope.use(transport.onHello((link) => this.#listen(link)));
     this.#scope.use(transport.onLink((link) => this.#linked(link)));
     for (const link of transport.links.values()) this.#linked(link);
@@ -184,6 +182,7 @@ export class Mesh implements AsyncDisposable {
     const { book, self } = this.#config;
     if (peer === self.peer || this.#scope.isClosed) return;
     if (this.#rights.denialOf(peer) !== undefined) return;
+    if (teller !== undefined && this.#rights.isForgotten?.(peer)) return;
     const source = teller === undefined ? "said" : "told";
     book.note(peer, addresses, { source });
     if (this.#isWanted(peer)) this.#dialer.told(peer, teller ?? "operator");
@@ -195,7 +194,10 @@ export class Mesh implements AsyncDisposable {
     this.#dropIfUnwanted(peer);
   }
 
-  /** Newer rights: who is denied now is not dialled, who is allowed again is. */
+  /**
+   * Newer rights: who is denied now is not dialled, who is allowed again is;
+   * whom admins have forgotten is not remembered.
+   */
   setRights(rights: MeshRights): void {
     this.#rights = rights;
     const { book } = this.#config;
@@ -206,6 +208,7 @@ export class Mesh implements AsyncDisposable {
     });
     if (this.#scope.isClosed) return;
     for (const { peer } of [...book.records()]) {
+      if (this.#forget(peer)) continue;
       if (this.#isWanted(peer)) this.#dialer.want(peer);
       else this.#dropIfUnwanted(peer);
     }
@@ -231,24 +234,12 @@ export class Mesh implements AsyncDisposable {
     }
   }
 
-  /**
-   * Each once, but for this node. Who was only heard of keeps the name that it
-   * joined with: nobody else may be alone in having it.
-   */
   #known(): readonly PeerRecord[] {
     const { book, self, alsoKnown } = this.#config;
-    const records = new Map<PeerId, PeerRecord>();
-    for (const { peer, name } of alsoKnown?.() ?? []) {
-      const before = records.get(peer)?.name;
-      records.set(peer, { ...emptyRecord(peer), name: before ?? name });
-    }
-    for (const record of book.records()) {
-      if (isRumour(record, this.#rights)) continue;
-      const name = record.name ?? records.get(record.peer)?.name;
-      records.set(record.peer, { ...record, name });
-    }
-    records.delete(self.peer);
-    return [...records.values()];
+    return knownPeers(book.records(), alsoKnown?.() ?? [], {
+      self: self.peer,
+      rights: this.#rights,
+    });
   }
 
   #refuseIfClosed(): void {
@@ -261,6 +252,18 @@ export class Mesh implements AsyncDisposable {
     return peer !== self.peer && record !== undefined && !record.hasLeft &&
       this.#rights.denialOf(peer) === undefined &&
       !isRumour(record, this.#rights);
+  }
+
+  /** A link outlives it; then this is asked again. */
+  #forget(peer: PeerId, ended?: Link): boolean {
+    const { book } = this.#config;
+    const link = this.#needs.transport.links.get(peer);
+    if (link !== undefined && link !== ended) return false;
+    if (!this.#rights.isForgotten?.(peer)) return false;
+    const who = nodeText(peer, book.get(peer));
+    book.forget(peer);
+    this.#dialer.drop(peer, new UnreachableError(`${who} was forgotten`));
+    return true;
   }
 
   #dropIfUnwanted(peer: PeerId): void {
@@ -309,7 +312,7 @@ export class Mesh implements AsyncDisposable {
     const other = transport.links.get(peer);
     if (other !== undefined && other !== link) return;
     this.#dialer.lost(peer);
-    this.#dropIfUnwanted(peer);
+    if (!this.#forget(peer, link)) this.#dropIfUnwanted(peer);
   }
 
   /** Takes what a peer says of itself and of this node. */
@@ -358,6 +361,11 @@ export class Mesh implements AsyncDisposable {
     if (isElsewhere) this.#needs.transport.sayHello();
   }
 
+  /** This node shows another credential from now on: all are dialled anew. */
+  renewed(): void {
+    if (!this.#scope.isClosed) this.#dialer.retryRefused();
+  }
+
   /** Unless that was done less than `everyMs` ago. */
   #retryAll(everyMs: number): void {
     const nowMs = this.#needs.clock.nowMs();
@@ -366,9 +374,4 @@ export class Mesh implements AsyncDisposable {
     this.#retriedAtMs = nowMs;
     this.#dialer.retryAll();
   }
-}
-
-/** How messages call a node: by its name, or by the start of its id. */
-function nodeText(peer: PeerId, record: PeerRecord | undefined): string {
-  return `Node ${record?.name ?? peer.slice(0, 12)}`;
 }

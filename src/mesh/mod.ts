@@ -11,6 +11,21 @@ export {
   usableAddress,
 } from "./addresses.ts";
 export {
+  type Liveness,
+  type MemberChange,
+  Members,
+  type MembersConfig,
+  type MemberState,
+} from "./members.ts";
+export {
+  type ExpectedMember,
+  type MembersHandler,
+  MembersWatch,
+  type MembersWatchConfig,
+  type MembersWatchNeeds,
+  type SignHandler,
+} from "./members_watch.ts";
+export {
   Mesh,
   type MeshConfig,
   type MeshNeeds,

@@ -48,6 +48,8 @@ export interface MeshRights {
   ):
     | { readonly tier: Tier; readonly properties: Properties }
     | undefined;
+  /** Whether admins have forgotten it, and it has published nothing since. */
+  isForgotten?(peer: PeerId): boolean;
   /** Undefined: nothing is known yet, and anybody may be a member. */
   readonly admins?: readonly { readonly peer: PeerId }[] | undefined;
 }

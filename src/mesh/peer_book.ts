@@ -130,6 +130,14 @@ export class PeerBook {
     return true;
   }
 
+  /** An admin has forgotten it. Meeting it again makes a new record. */
+  forget(peer: PeerId): void {
+    const record = this.#records.get(peer);
+    if (record === undefined) return;
+    this.#remove(record);
+    this.#onChange();
+  }
+
   /** Whom to forget first, and whom not, when there is no room. */
   setStanding(standing: Standing): void {
     this.#standing = standing;

@@ -133,3 +133,8 @@ function isSameList(
       address.source === against.source;
   });
 }
+
+/** How messages call a node: by its name, or by the start of its id. */
+export function nodeText(peer: PeerId, record: PeerRecord | undefined): string {
+  return `Node ${record?.name ?? peer.slice(0, 12)}`;
+}

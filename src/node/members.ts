@@ -30,14 +30,22 @@ import type {
   InviteOptions,
   InviteStatus,
 } from "../admission/mod.ts";
+import type { NodeLoad } from "../gossip/mod.ts";
 import type { PeerState } from "../mesh/mod.ts";
 import type { TransportReport } from "../transport/mod.ts";
 import { version } from "../version.ts";
+import { runInTime } from "./late.ts";
+import { describedRow, type LinkRow } from "./described_rows.ts";
 import type { NodeMesh } from "./node_mesh.ts";
+import type { NodeLiveness } from "./presence.ts";
 
 /** One node of the cluster; "self" is this one. */
 export type NodeRow = Omit<PeerState, "state"> & {
   readonly state: PeerState["state"] | "self";
+  /** Undefined for this node itself, and for who is no member. */
+  readonly liveness: NodeLiveness | undefined;
+  /** As it says; undefined while nothing new is heard of it. */
+  readonly load: NodeLoad | undefined;
 };
 
 /** All that this node knows of another, or of itself. */
@@ -115,7 +123,10 @@ export class NodeMembers {
 
   /** This node, then all others it knows. */
   peers(): readonly NodeRow[] {
-    return [this.#self(), ...this.#mesh.peers.peers()];
+    const { nodes } = this.#mesh.view;
+    const others = this.#mesh.peers.peers()
+      .map((row) => this.#seen(describedRow(row, nodes.get(row.peer))));
+    return [this.#self(), ...others];
   }
 
   /**
@@ -181,19 +192,20 @@ export class NodeMembers {
       const { address = this.#mesh.local } = this.#self();
       return { peer, name, address, rttMs: 0 };
     }
-    const late = new AbortController();
-    using _timer = this.#clock.after(pingMsMax, () => {
+    const late = () => {
       const after = formatDurationMs(pingMsMax);
-      late.abort(
-        new UnreachableError(`${name ?? peer} gave no answer in ${after}`, {
+      return new UnreachableError(
+        `${name ?? peer} gave no answer in ${after}`,
+        {
           hint: 'See "pln status nodes"',
-        }),
+        },
       );
-    });
-    const either = AbortSignal.any([signal, late.signal]);
-    const link = await this.#mesh.peers.connect(peer, either);
-    const rttMs = await link.ping(either);
-    return { peer, name, address: link.remote, rttMs };
+    };
+    return await runInTime(this.#clock, async (either) => {
+      const link = await this.#mesh.peers.connect(peer, either);
+      const rttMs = await link.ping(either);
+      return { peer, name, address: link.remote, rttMs };
+    }, { ms: pingMsMax, signal, late });
   }
 
   /** Makes an invite that leads to this node and to other admins it sees. */
@@ -239,9 +251,9 @@ export class NodeMembers {
     return this.#rowOf(peer).name;
   }
 
-  /** Tells the peers that this node goes for good. */
+  /** Publishes that this node goes for good, then tells the peers. */
   leave(): Promise<void> {
-    return this.#mesh.transport.leave();
+    return this.#mesh.leave();
   }
 
   /** This node first, then admins that it has a link to. */
@@ -263,28 +275,37 @@ export class NodeMembers {
 
   #rowOf(peer: PeerId): NodeRow {
     if (peer === this.#mesh.identity.peer) return this.#self();
-    return this.#mesh.peers.peer(peer) ?? {
+    const { rights, view } = this.#mesh;
+    const row = this.#mesh.peers.peer(peer) ?? {
       ...this.#self(),
       peer,
       name: undefined,
-      tier: this.#mesh.rights.grantOf(peer)?.tier,
-      properties: this.#mesh.rights.grantOf(peer)?.properties ?? new Map(),
-      state: this.#mesh.rights.denialOf(peer) ? "denied" : "unreachable",
+      tier: rights.grantOf(peer)?.tier,
+      properties: rights.grantOf(peer)?.properties ?? new Map(),
+      state: rights.denialOf(peer) ? "denied" : "unreachable",
       address: undefined,
       addresses: [],
       version: undefined,
     };
+    return this.#seen(describedRow(row, view.nodes.get(peer)));
+  }
+
+  /** With how it is, as far as this node knows. */
+  #seen(row: LinkRow): NodeRow {
+    const { presence } = this.#mesh;
+    const { peer } = row;
+    const liveness = presence.livenessOf(peer);
+    return { ...row, liveness, load: presence.loadOf(peer) };
   }
 
   #self(): NodeRow {
     const { identity, peers } = this.#mesh;
     const addresses = peers.ownAddresses();
     const { tier, properties } = this.standing;
-    return {
+    return this.#seen({
       peer: identity.peer,
       name: this.#name,
-      tier,
-      properties,
+      ...{ tier, properties },
       state: "self",
       address: addresses[0],
       addresses,
@@ -294,7 +315,7 @@ export class NodeMembers {
       version,
       lastError: undefined,
       observed: undefined,
-    };
+    });
   }
 
   /** By a grant, or by the invite that it joined with. */

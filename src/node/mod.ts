@@ -20,6 +20,15 @@ export {
   type NodePing,
   type NodeRow,
 } from "./members.ts";
+export type { NodeLiveness, NodeWork } from "./presence.ts";
+export {
+  type DocumentDifference,
+  type DocumentsReport,
+  type ForgottenNode,
+  type HistoryWish,
+  type NodeDifference,
+  NodeDocuments,
+} from "./node_documents.ts";
 export {
   type LocalCall,
   Node,
@@ -27,8 +36,11 @@ export {
   type NodeConfig,
   openNode,
 } from "./node.ts";
+export type { SeedEntry } from "../state/mod.ts";
+export type { NameHolder } from "./seed_names.ts";
 export type {
   PublishedFacts,
+  PublishOptions,
   SeedInspection,
   SeedReport,
 } from "./node_seeds.ts";

@@ -7,7 +7,9 @@ import { type Bytes, ClosedError, type PeerId } from "../kernel/mod.ts";
 import type { NetworkAddress, Ports } from "../ports/mod.ts";
 import { finishSettingAside, type NodeIdentity } from "../identity/mod.ts";
 import {
+  Archive,
   openOwnerState,
+  type OwnerPlace,
   type OwnerState,
   type SeedEntry,
   type StateReport,
@@ -15,12 +17,14 @@ import {
 } from "../state/mod.ts";
 import { ContentStore } from "../blobs/mod.ts";
 import type { IncomingCall } from "../calls/mod.ts";
-import type { CallRequest, SeedOptions, SeedTarget } from "../seeds/mod.ts";
+import type { CallRequest, RemoteCalls, SeedTarget } from "../seeds/mod.ts";
 import { NodeMembers } from "./members.ts";
+import { NodeDocuments } from "./node_documents.ts";
 import { type MeshSettings, type NodeMesh, openNodeMesh } from "./node_mesh.ts";
 import {
   NodeSeeds,
   type PublishedFacts,
+  type PublishOptions,
   type SeedInspection,
   type SeedReport,
 } from "./node_seeds.ts";
@@ -42,7 +46,10 @@ export type NodeAlarm = {
 
 /** In this node's own name: it fills the caller in. */
 export type LocalCall = Omit<CallRequest, "caller" | "chain"> & {
-  /** The node that runs it, as people type it; default: this one. */
+  /**
+   * The node that runs it, as people type it; default: the one that holds the
+   * seed's name, or that the seed's address names.
+   */
   readonly on?: string | undefined;
 };
 
@@ -59,17 +66,22 @@ export async function openNode(
   await using scope = new AsyncDisposableStack();
   await finishSettingAside(ports.disk);
   const { identity, name } = config;
+  const { peer: self, root } = identity;
+  const closing = new AbortController();
+  const late: { mesh?: NodeMesh } = {};
+  const archive = scope.use(new Archive(ports, { self, root }));
   // Stored modules were published, so a journal named them.
   const objects = await new ContentStore(ports).list();
   const state = scope.use(
     await openOwnerState(ports, {
       key: identity.key,
-      root: identity.root,
+      root,
       expectsJournal: objects.length > 0,
+      askCopies: async () => await late.mesh?.askCopies(closing.signal),
     }),
   );
+  archive.follow(state);
   const entries = new OwnEntries(ports, { state, name, identity });
-  const late: { mesh?: NodeMesh } = {};
   const opened = () => {
     if (late.mesh === undefined) throw new ClosedError("The node is starting");
     return late.mesh;
@@ -78,12 +90,8 @@ export async function openNode(
     new NodeSeeds(ports, {
       state,
       announce: () => entries.announce(),
-      remote: {
-        self: { peer: identity.peer, name },
-        resolve: (text) => opened().peers.resolve(text),
-        originate: (first, leftMs) => opened().calls.originate(first, leftMs),
-        call: (to, input, options) => opened().calls.call(to, input, options),
-      },
+      remote: { self: { peer: self, name }, ...remoteCalls(opened) },
+      isLive: (peer) => opened().isLive(peer),
     }),
   );
   const mesh = late.mesh = scope.use(
@@ -93,12 +101,24 @@ export async function openNode(
       settings: config.mesh ?? { port: 0 },
       state,
       executor: { run: (call) => seeds.call(...requestOf(call)) },
+      work: () => seeds.work(),
       onIdentity: (renewed) => entries.renew(renewed),
     }),
   );
   scope.use(entries);
-  const parts = { state, seeds, mesh, entries, scope: scope.move() };
-  return new Node(ports, config, parts);
+  const parts = { state, archive, seeds, mesh, entries, closing };
+  return new Node(ports, config, { ...parts, scope: scope.move() });
+}
+
+/** The mesh opens after the seeds that call through it. */
+function remoteCalls(
+  opened: () => NodeMesh,
+): Omit<RemoteCalls, "self" | "holderOf"> {
+  return {
+    resolve: (text) => opened().peers.resolve(text),
+    originate: (first, leftMs) => opened().calls.originate(first, leftMs),
+    call: (to, input, options) => opened().calls.call(to, input, options),
+  };
 }
 
 function requestOf(
@@ -109,9 +129,11 @@ function requestOf(
 
 type NodeParts = {
   readonly state: OwnerState;
+  readonly archive: Archive;
   readonly seeds: NodeSeeds;
   readonly mesh: NodeMesh;
   readonly entries: OwnEntries;
+  readonly closing: AbortController;
   readonly scope: AsyncDisposableStack;
 };
 
@@ -124,13 +146,15 @@ export class Node implements AsyncDisposable {
   readonly name: string;
   /** The other nodes, and what admins decide about them. */
   readonly members: NodeMembers;
+  /** What all nodes have published, now and before. */
+  readonly documents: NodeDocuments;
   readonly #state: OwnerState;
   readonly #seeds: NodeSeeds;
   readonly #mesh: NodeMesh;
   readonly #entries: OwnEntries;
   readonly #scope: AsyncDisposableStack;
   readonly #changes = new Set<Promise<unknown>>();
-  #isClosed = false;
+  readonly #closing: AbortController;
 
   /** For `openNode`; takes `parts` over and disposes them. */
   constructor(ports: Ports, config: NodeConfig, parts: NodeParts) {
@@ -142,7 +166,12 @@ export class Node implements AsyncDisposable {
     this.#mesh = mesh;
     this.#entries = entries;
     this.#scope = scope;
+    this.#closing = parts.closing;
     this.members = new NodeMembers(ports.clock, mesh, { name });
+    this.documents = new NodeDocuments(ports.clock, state, {
+      archive: parts.archive,
+      mesh,
+    });
   }
 
   /** The newest: renewals change it. */
@@ -153,6 +182,11 @@ export class Node implements AsyncDisposable {
   /** Of this moment; it never changes, so read it again. */
   get view(): View {
     return this.#state.view();
+  }
+
+  /** How much this node has of each owner's document. */
+  places(): Iterable<OwnerPlace> {
+    return this.#state.places();
   }
 
   /** Where the node listens for peers. */
@@ -182,7 +216,11 @@ export class Node implements AsyncDisposable {
     if (fault !== undefined) alarms.push({ message: fault, hint: faultHint });
     const message = this.#seeds.storeFault;
     if (message !== undefined) alarms.push({ message });
-    for (const { name, spec } of this.view.seeds.values()) {
+    const { historyFault } = this.documents;
+    if (historyFault !== undefined) {
+      alarms.push({ message: `The history is not kept: ${historyFault}` });
+    }
+    for (const { name, spec } of this.view.ownSeeds.values()) {
       const damage = this.#seeds.damageOf(spec);
       if (damage === undefined) continue;
       const hint = `Seed it again: pln seed <file> ${name}`;
@@ -208,9 +246,10 @@ export class Node implements AsyncDisposable {
   }
 
   /**
-   * All that this node knows of a seed. Its module is loaded for that.
+   * All that this node knows of a seed, named as in `View.seed`. A module of
+   * its own is loaded for that.
    *
-   * @throws {NotFoundError} There is no such seed.
+   * @throws {NotFoundError | AmbiguousError} There is no such seed.
    * @throws {SeedError} It could not be loaded this time; safe to retry.
    */
   inspectSeed(name: string): Promise<SeedInspection> {
@@ -236,6 +275,8 @@ export class Node implements AsyncDisposable {
    * resolves it survives the loss of power.
    *
    * @throws {DeniedError} This node is a leaf.
+   * @throws {ConflictError} Another node that is alive has a seed of this name,
+   * and it is not to be taken over.
    * @throws {InputError | LimitError} Name, configuration or timeout.
    * @throws {SeedError} The module cannot run, and why.
    * @throws {DiskError} Nothing was published; safe to retry.
@@ -243,7 +284,7 @@ export class Node implements AsyncDisposable {
   async publishSeed(
     name: string,
     module: Bytes,
-    options: SeedOptions,
+    options: PublishOptions,
   ): Promise<PublishedFacts> {
     this.#refuseIfClosed();
     return await this.#seeds.publish(name, module, {
@@ -257,14 +298,15 @@ export class Node implements AsyncDisposable {
    * Durable when it resolves. Calls under way end with reason "cancelled"; the
    * seed's counts start anew.
    *
-   * @throws {NotFoundError} There is no such seed.
+   * @throws {NotFoundError} This node has no such seed of its own.
    */
   async unpublishSeed(name: string): Promise<void> {
     await this.#change(() => this.#seeds.unpublish(name));
   }
 
   /**
-   * Calls a seed in this node's own name, here or on another node.
+   * Calls a seed in this node's own name, here or on another node: the one that
+   * `target.seed` means as in `View.seed`, or that of the node `on`.
    *
    * @throws {PlnError} As the node that runs it says.
    */
@@ -274,13 +316,16 @@ export class Node implements AsyncDisposable {
     { on, ...call }: LocalCall,
   ): Promise<Bytes> {
     const { peer } = this.identity;
-    const runner = on === undefined ? peer : this.members.resolve(on);
-    if (runner !== peer) {
-      return await this.#callOn(runner, target, { input, call });
+    const { owner, name } = on === undefined
+      ? this.#seeds.locate(target.seed)
+      : { owner: this.members.resolve(on), name: target.seed };
+    const found = { ...target, seed: name };
+    if (owner !== peer) {
+      return await this.#callOn(owner, found, { input, call });
     }
     const properties = Object.fromEntries(this.members.standing.properties);
     const caller = { peer, properties };
-    return await this.#seeds.call(target, input, { ...call, caller });
+    return await this.#seeds.call(found, input, { ...call, caller });
   }
 
   #callOn(
@@ -296,6 +341,14 @@ export class Node implements AsyncDisposable {
     return this.#mesh.callServer.drain();
   }
 
+  /**
+   * Calls `handle` when another node is found to publish with this node's key:
+   * this one publishes nothing any more, and has to end.
+   */
+  onClone(handle: () => void): Disposable {
+    return this.#state.onClone(handle);
+  }
+
   /** Gives lost state records up for good; harmless when none are. */
   acceptLoss(): Promise<void> {
     return this.#state.acceptLoss();
@@ -303,7 +356,7 @@ export class Node implements AsyncDisposable {
 
   /** Ends the changes under way first: nothing touches the disk after. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     await Promise.allSettled(this.#changes);
     await this.#scope.disposeAsync();
     await this.#seeds.settle();
@@ -321,7 +374,9 @@ export class Node implements AsyncDisposable {
   }
 
   #refuseIfClosed(): void {
-    if (this.#isClosed) throw new ClosedError("The node is closing");
+    if (this.#closing.signal.aborted) {
+      throw new ClosedError("The node is closing");
+    }
   }
 
   #membershipAlarms(): readonly NodeAlarm[] {

@@ -3,7 +3,7 @@
 // interfaces that it declared. In come the state and whoever runs calls; out go
 // the parts. Nothing is decided here: this only joins.
 
-import { assert, type PeerId, Sequence } from "../kernel/mod.ts";
+import { assert, limits, type PeerId, Sequence } from "../kernel/mod.ts";
 import type { NetworkAddress, Ports } from "../ports/mod.ts";
 import {
   type Certificate,
@@ -18,18 +18,27 @@ import {
   openPeersFile,
   type PeerBook,
 } from "../mesh/mod.ts";
-import { RightsExchange } from "../gossip/mod.ts";
+import { Gossip, type RecordStore } from "../gossip/mod.ts";
 import {
   Admins,
   Enroller,
   openRenewer,
   type Renewer,
 } from "../admission/mod.ts";
-import { CallClient, type CallExecutor, CallServer } from "../calls/mod.ts";
-import type { OwnerState, View } from "../state/mod.ts";
+import type { CallClient, CallExecutor, CallServer } from "../calls/mod.ts";
+import {
+  leftKey,
+  type OwnerState,
+  type StateChange,
+  type View,
+} from "../state/mod.ts";
 import { version } from "../version.ts";
-import { admitMember, StateGatekeeper } from "./gatekeeper.ts";
+import { StateGatekeeper } from "./gatekeeper.ts";
+import { askCopies } from "./copies_ask.ts";
 import { KnownMembers } from "./known_members.ts";
+import { joinCandidates, meshRights, namedMembers } from "./mesh_rights.ts";
+import { openNodeCalls } from "./node_calls.ts";
+import { type NodeWork, openRecords, Presence } from "./presence.ts";
 
 /** Where this node listens, and what it says of its addresses. */
 export type MeshSettings = {
@@ -47,6 +56,8 @@ export type NodeMeshConfig = {
   readonly settings: MeshSettings;
   readonly state: OwnerState;
   readonly executor: CallExecutor;
+  /** What this node's own seeds have to do. */
+  readonly work: () => NodeWork;
   /** The credential is another one, on the disk already. Must not throw. */
   readonly onIdentity: (identity: NodeIdentity) => void;
 };
@@ -71,7 +82,10 @@ export async function openNodeMesh(
     return mesh;
   };
   const file = scope.use(await openPeersFile(needs));
-  const exchange = scope.use(new RightsExchange({ ...needs, state }));
+  const records = openRecords(needs, { identity, state });
+  const gossip = scope.use(
+    new Gossip({ ...needs, state, records }, { self: identity.peer }),
+  );
   const transport = scope.use(
     await openTransport(needs, {
       identity,
@@ -80,7 +94,7 @@ export async function openNodeMesh(
         root: identity.root,
         rights: () => state.view().rights,
         heads: () => state.heads(),
-        settle: (link, signal) => exchange.settle(link, signal),
+        settle: (link, signal) => gossip.settle(link, signal),
       }),
       hello: () => ({
         name,
@@ -94,7 +108,8 @@ export async function openNodeMesh(
   );
   const mesh = late.mesh = new NodeMesh(needs, config, {
     transport,
-    exchange,
+    gossip,
+    records,
     book: file.book,
     scope: scope.move(),
   });
@@ -104,7 +119,8 @@ export async function openNodeMesh(
 
 type Parts = {
   readonly transport: Transport;
-  readonly exchange: RightsExchange;
+  readonly gossip: Gossip;
+  readonly records: RecordStore;
   readonly book: PeerBook;
   readonly scope: AsyncDisposableStack;
 };
@@ -112,7 +128,9 @@ type Parts = {
 /** One a node. */
 export class NodeMesh implements AsyncDisposable {
   readonly transport: Transport;
+  readonly gossip: Gossip;
   readonly peers: Mesh;
+  readonly presence: Presence;
   readonly enroller: Enroller;
   readonly renewer: Renewer;
   readonly admins: Admins;
@@ -127,26 +145,22 @@ export class NodeMesh implements AsyncDisposable {
   /** For `openNodeMesh`; takes `parts` over and disposes them. */
   constructor(needs: Ports, config: NodeMeshConfig, parts: Parts) {
     const { transport, book, scope } = parts;
-    const { identity, state, settings, name } = config;
+    const { identity, state, name } = config;
     this.#needs = needs;
     this.#config = config;
     this.#scope = scope;
     this.transport = transport;
+    this.gossip = parts.gossip;
     this.#rights = state.view().rights;
     scope.use(transport.onLink((link) => this.known.note(link)));
     scope.use(transport.onHello((link) => this.known.note(link)));
-    parts.exchange.attach(transport);
-    this.peers = scope.use(
-      openMesh({ ...needs, transport }, {
-        self: { peer: identity.peer, name },
-        book,
-        announce: {
-          ips: settings.ips ?? [],
-          isPublic: settings.isPublic ?? false,
-        },
-        localIps: () => needs.network.localIps(),
-        rights: this.#rights,
-        alsoKnown: () => this.#named(),
+    parts.gossip.attach(transport);
+    this.peers = scope.use(this.#openPeers(parts));
+    const { records } = parts;
+    this.presence = scope.use(
+      new Presence(needs, {
+        ...{ self: identity.peer, work: config.work },
+        ...{ records, transport, state, book },
       }),
     );
     const admission = this.#admission();
@@ -157,22 +171,23 @@ export class NodeMesh implements AsyncDisposable {
         ...admission,
         identity,
         dialer: { dial: (...args) => transport.dialJoin(...args) },
-        candidates: () => this.#candidates(),
+        candidates: () => joinCandidates(this.peers.peers(), this.rights),
         onIdentity: (renewed) => this.#renewed(renewed),
       }),
     );
     scope.use(transport.onLink(({ facts }) => {
       if (facts.tier === "admin") this.renewer.recheck(); // it may renew us
     }));
-    this.calls = scope.use(new CallClient(this.#callNeeds()));
-    this.callServer = new CallServer({
-      ...needs,
-      self: { peer: identity.peer, name, cluster: identity.cluster },
-      rights: this.#callRights(),
-      executor: config.executor,
+    const { client, server } = openNodeCalls(needs, {
+      ...{ name, transport, executor: config.executor },
+      ...{ peers: this.peers, presence: this.presence },
+      identity: () => this.identity,
+      rights: () => this.rights,
     });
+    this.calls = scope.use(client);
+    this.callServer = server;
     this.#serve();
-    scope.use(state.onChange((view) => this.#changed(view)));
+    scope.use(state.onChange((change) => this.#changed(change)));
   }
 
   /** The newest: renewals change it. */
@@ -182,7 +197,53 @@ export class NodeMesh implements AsyncDisposable {
 
   /** Of the state of this moment. */
   get rights(): Rights {
-    return this.#config.state.view().rights;
+    return this.view.rights;
+  }
+
+  /** What the state says at this moment. */
+  get view(): View {
+    return this.#config.state.view();
+  }
+
+  /** Whether a node is there, as far as this one knows; it itself is. */
+  isLive(peer: PeerId): boolean {
+    if (peer === this.identity.peer) return true;
+    const state = this.presence.livenessOf(peer)?.state;
+    return state === "alive" || state === "suspect";
+  }
+
+  /**
+   * Goes for good: the state says so first, for those who have no link to this
+   * node. Who has one is told in any case.
+   */
+  async leave(): Promise<void> {
+    const { clock, log } = this.#needs;
+    const value = { atMs: Math.round(clock.wallMs()) };
+    const change = { section: "node", key: leftKey, value } as const;
+    try {
+      await this.#config.state.publish([change]);
+      const { signal } = new AbortController();
+      const isAlone = this.transport.links.size === 0;
+      if (!isAlone) await clock.sleep(limits.leavePushMs, signal);
+    } catch (cause) {
+      log.warn("node.leave_unpublished", { cause });
+    }
+    await this.transport.leave();
+  }
+
+  /** Resolves when peers have shown what they have of the own document. */
+  async askCopies(signal: AbortSignal): Promise<void> {
+    const { transport, gossip } = this;
+    await askCopies(this.#needs, {
+      links: () => transport.links.values(),
+      onLink: (handle) => transport.onLink(handle),
+      firstHeads: (link) => gossip.firstHeads(link),
+      expected: () =>
+        joinCandidates(this.peers.peers(), this.rights)
+          .filter(({ addresses }) => addresses.length > 0)
+          .map(({ peer }) => peer),
+      signal,
+    });
   }
 
   /** Where the node listens. */
@@ -192,6 +253,20 @@ export class NodeMesh implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope.disposeAsync();
+  }
+
+  #openPeers({ transport, book }: Pick<Parts, "transport" | "book">): Mesh {
+    const { network } = this.#needs;
+    const { identity: { peer }, name, settings, state } = this.#config;
+    const { ips = [], isPublic = false } = settings;
+    return openMesh({ ...this.#needs, transport }, {
+      self: { peer, name },
+      book,
+      announce: { ips, isPublic },
+      localIps: () => network.localIps(),
+      rights: meshRights(state),
+      alsoKnown: () => namedMembers(state.view()),
+    });
   }
 
   #serve(): void {
@@ -227,75 +302,19 @@ export class NodeMesh implements AsyncDisposable {
     };
   }
 
-  #callNeeds() {
-    const { peer, cluster, key } = this.#config.identity;
-    return {
-      ...this.#needs,
-      self: {
-        peer,
-        cluster,
-        key,
-        credential: () => this.identity.credential,
-      },
-      links: {
-        linkOf: (to: PeerId) => this.transport.usable(to),
-        connect: (to: PeerId, signal: AbortSignal) =>
-          this.transport.earliest(to, this.peers.connect(to, signal)),
-      },
-    };
-  }
-
-  #callRights(): ConstructorParameters<typeof CallServer>[0]["rights"] {
-    const { root } = this.#config.identity;
-    const rights = () => this.rights;
-    const { clock } = this.#needs;
-    return {
-      standing: (facts) => this.rights.standing(facts, clock.wallMs()),
-      admit: (credential) =>
-        admitMember(this.#needs, credential, { root, rights }),
-      isDenied: (peer) => this.rights.denialOf(peer) !== undefined,
-    };
-  }
-
-  /**
-   * Admins, who has joined, and about whom an admin has decided: also those
-   * that this node has never met.
-   */
-  *#named(): Iterable<
-    { readonly peer: PeerId; readonly name: string | undefined }
-  > {
-    const { adminRecords } = this.#config.state.view();
-    for (const [peer, { name }] of adminRecords) yield { peer, name };
-    const { redemptions, grants, denials } = this.rights;
-    for (const { joiner, name } of redemptions) yield { peer: joiner, name };
-    for (const { subject } of grants) yield { peer: subject, name: undefined };
-    for (const { subject } of denials) yield { peer: subject, name: undefined };
-  }
-
-  /** Known peers, admins first. */
-  #candidates() {
-    const admins = new Set(
-      this.rights.admins.filter(({ isDenied }) => !isDenied)
-        .map(({ peer }) => peer),
-    );
-    return this.peers.peers()
-      .filter(({ state }) => state !== "denied" && state !== "left")
-      .map(({ peer, addresses }) => ({ peer, addresses }))
-      .sort((left, right) =>
-        Number(admins.has(right.peer)) - Number(admins.has(left.peer))
-      );
-  }
-
   #renewed(identity: NodeIdentity): void {
     this.transport.setCredential(identity.credential);
+    this.peers.renewed();
     this.#config.onIdentity(identity);
   }
 
-  #changed({ rights }: View): void {
+  #changed({ isRights }: StateChange): void {
+    if (!isRights) return;
+    const { rights } = this;
     if (rights === this.#rights) return;
     this.#rights = rights;
     this.transport.recheck();
-    this.peers.setRights(rights);
+    this.peers.setRights(meshRights(this.#config.state));
     this.renewer.recheck();
   }
 }

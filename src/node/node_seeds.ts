@@ -14,7 +14,13 @@ import {
   Sequence,
 } from "../kernel/mod.ts";
 import type { LogLevel, Ports } from "../ports/mod.ts";
-import type { OwnerState, SeedEntry, SeedSpec, View } from "../state/mod.ts";
+import type {
+  OwnerState,
+  SeedEntry,
+  SeedSpec,
+  StateChange,
+  View,
+} from "../state/mod.ts";
 import { ContentStore, ObjectKeeper } from "../blobs/mod.ts";
 import { Egress } from "../egress/mod.ts";
 import {
@@ -35,6 +41,8 @@ import {
   type SeedUsage,
 } from "../seeds/mod.ts";
 import type { MemberStanding } from "./members.ts";
+import type { NodeWork } from "./presence.ts";
+import { type NameHolder, SeedNames, type SeedPlace } from "./seed_names.ts";
 
 /** `replaces`, and the spec before, are undefined when the name was free. */
 export type PublishedFacts = ModuleFacts & {
@@ -43,6 +51,14 @@ export type PublishedFacts = ModuleFacts & {
   readonly replaces: Digest | undefined;
   readonly before: SeedSpec | undefined;
   readonly usage: SeedUsage;
+  /** Who holds the name although this node has published it too. */
+  readonly heldBy: NameHolder | undefined;
+};
+
+/** What is asked of a publish beside the seed's own options. */
+export type PublishOptions = SeedOptions & {
+  /** Publish although another node that is alive has the name. */
+  readonly isTakeover?: boolean | undefined;
 };
 
 /** `refusal` says why this node does not run the seed; undefined: it does. */
@@ -62,7 +78,9 @@ export type NodeSeedsConfig = {
   readonly state: OwnerState;
   /** Says who this node is before the first entry of a start. */
   readonly announce: () => Promise<void>;
-  readonly remote: RemoteCalls;
+  readonly remote: Omit<RemoteCalls, "holderOf">;
+  /** Whether another node was heard of lately. */
+  readonly isLive: (peer: PeerId) => boolean;
 };
 
 /** Disposing ends calls and threads; `settle` waits for the store. */
@@ -74,6 +92,7 @@ export class NodeSeeds implements AsyncDisposable {
   readonly #pool: SeedPool;
   readonly #calls: SeedCalls;
   readonly #hosted: HostedSeeds;
+  readonly #names: SeedNames;
   readonly #scope = new AsyncDisposableStack();
   readonly #removals = new Sequence();
 
@@ -81,7 +100,13 @@ export class NodeSeeds implements AsyncDisposable {
   constructor(ports: Ports, config: NodeSeedsConfig) {
     this.#ports = ports;
     this.#config = config;
-    const { state, remote } = config;
+    const { state, isLive } = config;
+    const { peer: self } = config.remote.self;
+    this.#names = new SeedNames({ state, self, isLive });
+    const remote: RemoteCalls = {
+      ...config.remote,
+      holderOf: (name) => this.#names.holderOf(name)?.peer,
+    };
     this.#store = new ContentStore(ports);
     this.#keeper = new ObjectKeeper({
       store: this.#store,
@@ -99,9 +124,10 @@ export class NodeSeeds implements AsyncDisposable {
       directory: this.#hosted,
       remote,
     });
-    const adopt = ({ seeds }: View) => this.#hosted.adopt(seeds);
-    adopt(state.view());
-    this.#scope.use(state.onChange(adopt));
+    this.#hosted.adopt(this.#own);
+    this.#scope.use(state.onChange(({ owners }: StateChange) => {
+      if (owners.has(self)) this.#hosted.adopt(this.#own);
+    }));
   }
 
   /** `lost` ended under their seeds and were replaced. */
@@ -120,24 +146,55 @@ export class NodeSeeds implements AsyncDisposable {
   }
 
   /** What this node saw of a seed, and why it cannot run it. */
-  report({ name, spec }: SeedEntry): SeedReport {
+  report({ name, owner, spec }: SeedEntry): SeedReport {
+    const { peer: self } = this.#config.remote.self;
+    if (owner !== self) return { ...noCalls, refusal: undefined };
     const refusal = this.#keeper.damageOf(spec.digest);
     return { ...this.#calls.reportOf(name), refusal };
+  }
+
+  /**
+   * Where the seed is that somebody means by a name, or by a name and the start
+   * of its owner's id.
+   *
+   * @throws {NotFoundError | AmbiguousError} As `View.seed`.
+   */
+  locate(text: string): SeedPlace {
+    const { owner, name } = this.#names.find(text);
+    return { owner, name };
+  }
+
+  /** How much there is to do for this node's own seeds. */
+  work(): NodeWork {
+    const workers = Math.max(1, this.#ports.sandbox.cores - 1);
+    const counts = [...this.#calls.counts()];
+    const sum = (total: number, { running }: { running: number }) =>
+      total + running;
+    return {
+      callsUnderWay: counts.reduce(sum, 0),
+      seeds: counts.map(({ name, calls, running }) => {
+        const saturationPermille = Math.round(1_000 * running / workers);
+        return { name, calls, saturationPermille };
+      }),
+    };
   }
 
   /** Removes modules that no seed names, and looks for those that are. */
   async tidy(): Promise<void> {
     await this.#keeper.collect();
-    for (const { spec } of this.#seeds.values()) {
+    for (const { spec } of this.#own.values()) {
       await this.#keeper.inspect(spec.digest, spec);
     }
   }
 
   /** As `Node.inspectSeed`. */
-  async inspect(name: string): Promise<SeedInspection> {
-    const entry = this.#seeds.get(name);
-    const seed = this.#hosted.find(name);
-    if (entry === undefined || seed === undefined) throw this.#noSeed(name);
+  async inspect(text: string): Promise<SeedInspection> {
+    const entry = this.#names.find(text);
+    const seed = this.#hosted.find(entry.name);
+    if (entry.owner !== this.#config.remote.self.peer || seed === undefined) {
+      const report = this.report(entry);
+      return { entry, functions: undefined, ...report, usage: noUsage };
+    }
     using _version = seed.hold();
     const loaded = await this.#tryToLoad(seed);
     const usage = await this.#pool.usageOf(seed.key);
@@ -155,14 +212,16 @@ export class NodeSeeds implements AsyncDisposable {
     name: string,
     module: Bytes,
     { options, standing, change }: {
-      readonly options: SeedOptions;
+      readonly options: PublishOptions;
       readonly standing: MemberStanding;
       readonly change: <T>(run: () => Promise<T>) => Promise<T>;
     },
   ): Promise<PublishedFacts> {
     parseName(name, "seed");
     refuseLeaf(standing, this.#config.remote.self.peer);
-    const { config, timeoutMs, ...settings } = parseSeedOptions(options);
+    const { isTakeover = false, ...asked } = options;
+    this.#names.checkFree(name, { isTakeover });
+    const { config, timeoutMs, ...settings } = parseSeedOptions(asked);
     const digest = this.#store.digest(module);
     // The pool keeps what it was given: not the module's bytes.
     let unstored: Bytes | undefined = module;
@@ -183,11 +242,14 @@ export class NodeSeeds implements AsyncDisposable {
         // A stored module without a journal reads as a lost journal.
         if (state.report().seq === 0) await announce();
         await this.#keeper.put(module);
-        const before = this.#seeds.get(name)?.spec;
+        this.#names.checkFree(name, { isTakeover }); // loading took its time
+        const before = this.#own.get(name)?.spec;
         const entry = { section: "seeds", key: name, value: spec } as const;
-        await state.publish([entry]);
+        const taken = isTakeover ? this.#names.takeover(name, publishedMs) : [];
+        await state.publish([entry, ...taken]);
         const replaces = before?.digest;
-        return { digest, spec, functions, replaces, before, usage };
+        const heldBy = this.#names.holderOf(name);
+        return { digest, spec, functions, replaces, before, usage, heldBy };
       });
     } catch (cause) {
       this.#hosted.unloadIfOld(seed);
@@ -201,7 +263,9 @@ export class NodeSeeds implements AsyncDisposable {
   async unpublish(name: string): Promise<void> {
     // Of two that remove the same name, one finds it gone.
     await this.#removals.run(async () => {
-      if (!this.#seeds.has(name)) throw this.#noSeed(name);
+      if (!this.#own.has(name)) {
+        throw this.#names.notOwn(name) ?? this.#noSeed(name);
+      }
       const entry = { section: "seeds", key: name, value: undefined } as const;
       await this.#config.state.publish([entry]);
       this.#calls.forget(name);
@@ -226,8 +290,9 @@ export class NodeSeeds implements AsyncDisposable {
     await this.#scope.disposeAsync();
   }
 
-  get #seeds(): View["seeds"] {
-    return this.#config.state.view().seeds;
+  /** Others' seeds are neither loaded nor kept here. */
+  get #own(): View["ownSeeds"] {
+    return this.#config.state.view().ownSeeds;
   }
 
   async #tryToLoad(
@@ -270,6 +335,27 @@ export class NodeSeeds implements AsyncDisposable {
     this.#ports.log[level]("seed.log", line);
   };
 }
+
+/** Of a seed that another node runs. */
+const noCalls: CallReport = {
+  calls: 0,
+  errors: 0,
+  errorsByReason: {},
+  running: 0,
+  p50Ms: undefined,
+  p99Ms: undefined,
+};
+
+const noUsage: SeedUsage = {
+  isolation: undefined,
+  isolationReason: undefined,
+  threads: 0,
+  instances: 0,
+  memoryBytes: 0,
+  peakBytes: 0,
+  cpuMs: 0,
+  functions: undefined,
+};
 
 function refuseLeaf({ tier }: MemberStanding, self: PeerId): void {
   if (tier !== "leaf") return;

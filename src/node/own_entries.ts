@@ -3,13 +3,14 @@
 // it has seen. Changes of identity and rights come in, publishes go out; one
 // that fails is logged and made again at the next occasion.
 
-import { Sequence } from "../kernel/mod.ts";
+import { CorruptError, Sequence } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import type { Certificate, NodeIdentity } from "../identity/mod.ts";
 import {
   certificateKeys,
   certificateValue,
   type Change,
+  leftKey,
   nodeRecordKey,
   type OwnerState,
 } from "../state/mod.ts";
@@ -30,6 +31,8 @@ export class OwnEntries implements AsyncDisposable {
   readonly #listening: Disposable;
   #identity: NodeIdentity;
   #isAnnounced = false;
+  /** Lost records of its own kept it from saying anything. */
+  #isDue = false;
   #isClosed = false;
   #last: Promise<void> = Promise.resolve();
 
@@ -41,7 +44,11 @@ export class OwnEntries implements AsyncDisposable {
     this.#needs = needs;
     this.#config = config;
     this.#identity = config.identity;
-    this.#listening = config.state.onChange(() => this.#copyStatements());
+    const { peer } = config.identity;
+    this.#listening = config.state.onChange(({ isRights, owners }) => {
+      if (this.#isDue && owners.has(peer)) this.#announceAgain();
+      if (isRights) this.#copyStatements();
+    });
   }
 
   /**
@@ -54,11 +61,31 @@ export class OwnEntries implements AsyncDisposable {
     const { name, state } = this.#config;
     const value = { name, version, startedMs };
     const record = { section: "node", key: nodeRecordKey, value } as const;
-    await this.#publishes.run(() =>
-      state.publish([record, ...this.#certificates()])
-    );
+    // Who left and is here again has not left.
+    const left = { section: "node", key: leftKey, value: undefined } as const;
+    const publish = () =>
+      state.publish([record, left, ...this.#certificates()]);
+    try {
+      await this.#publishes.run(publish);
+    } catch (cause) {
+      this.#isDue = cause instanceof CorruptError;
+      throw cause;
+    }
     this.#isAnnounced = true;
     this.#copyStatements();
+  }
+
+  /** A peer has shown what was lost, or the loss was accepted. */
+  #announceAgain(): void {
+    this.#isDue = false;
+    const announce = async () => {
+      try {
+        await this.announce();
+      } catch (cause) {
+        this.#needs.log.warn("node.announce_failed", { cause });
+      }
+    };
+    if (!this.#isClosed) this.#last = announce();
   }
 
   /** The credential is another one. */

@@ -4,6 +4,7 @@
 
 import type { Clock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
+import type { Host } from "./host.ts";
 import type { Log } from "./log.ts";
 import type { Network } from "./network.ts";
 import type { Outbound } from "./outbound.ts";
@@ -14,6 +15,7 @@ import type { Web } from "./web.ts";
 
 export * from "./clock.ts";
 export * from "./disk.ts";
+export * from "./host.ts";
 export * from "./log.ts";
 export * from "./network.ts";
 export * from "./outbound.ts";
@@ -27,6 +29,7 @@ export * from "./web.ts";
 export type Ports = {
   readonly clock: Clock;
   readonly disk: Disk;
+  readonly host: Host;
   readonly log: Log;
   readonly network: Network;
   readonly outbound: Outbound;

@@ -26,7 +26,7 @@ export type { CallJob } from "./pending_call.ts";
 export { type PoolNeeds, type SeedLogLine, SeedPool } from "./pool.ts";
 export type { SeedEgress } from "./relay.ts";
 export type { RemoteCallOptions, RemoteCalls } from "./remote_calls.ts";
-export type { CallReport, SeedFailure } from "./statistics.ts";
+export type { CallCounts, CallReport, SeedFailure } from "./statistics.ts";
 export type { PublishedSeed, SeedDirectory } from "./targets.ts";
 export type { SeedTarget } from "./uri.ts";
 export type { SeedUsage } from "./usage.ts";

@@ -29,6 +29,8 @@ export interface RemoteCalls {
    * @throws {PlnError} Nobody, or more than one.
    */
   resolve(text: string): PeerId;
+  /** Another node that holds a seed's name; undefined: this one, or nobody. */
+  holderOf(seed: string): PeerId | undefined;
   /** The beginning of a chain: a call of this node to a seed of its own. */
   originate(first: SeedTarget, timeLeftMs: number): CallChain;
   /** Rejects with what the other node says, or that it cannot be asked. */

@@ -30,6 +30,9 @@ export function failureOf(cause: unknown): SeedFailure {
   return cause instanceof SaturatedError ? "saturated" : "other";
 }
 
+/** Since the start, and now. */
+export type CallCounts = Pick<CallReport, "calls" | "running">;
+
 export class CallStatistics {
   readonly #samplesMs: number[] = [];
   readonly #failures = new Map<SeedFailure, number>();
@@ -64,6 +67,10 @@ export class CallStatistics {
     if (failure === undefined) return;
     this.#errors++;
     this.#failures.set(failure, (this.#failures.get(failure) ?? 0) + 1);
+  }
+
+  get counts(): CallCounts {
+    return { calls: this.#calls, running: this.#running };
   }
 
   report(): CallReport {

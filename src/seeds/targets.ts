@@ -82,8 +82,11 @@ export class Targets {
       });
     }
     const { seed, function: fn, on } = target;
-    if (on === undefined) return { seed, function: fn };
     const remote = this.#remote;
+    if (on === undefined) {
+      const peer = remote?.holderOf(seed);
+      return { seed, function: fn, ...(peer === undefined ? {} : { peer }) };
+    }
     if (remote === undefined) {
       throw new NotFoundError(`There is no node "${on}"`, {
         hint: "This node knows no other nodes",

@@ -1,9 +1,9 @@
-// The addresses that seeds ask: pln://seed/<name>/<function> for a seed of this
-// node, the same with ?on=<node> for one of another node, <node> being its name
-// or at least 4 digits of its id; and pln://service/<name>. Nothing is escaped:
-// only what follows the last "?on=" means a node. Only the canonical form is
-// accepted, by the same rules for names as where they were given (SCENARIOS.md
-// R05).
+// The addresses that seeds ask: pln://seed/<name>/<function> for the seed of the
+// node that holds the name, the same with ?on=<node> for that of a certain node,
+// <node> being its name or at least 4 digits of its id; and pln://service/<name>.
+// Nothing is escaped: only what follows the last "?on=" means a node. Only the
+// canonical form is accepted, by the same rules for names as where they were
+// given (SCENARIOS.md R05).
 
 import { InputError, isFunctionName, isName, limits } from "../kernel/mod.ts";
 
@@ -11,7 +11,7 @@ import { InputError, isFunctionName, isName, limits } from "../kernel/mod.ts";
 export type SeedTarget = { readonly seed: string; readonly function: string };
 
 export type RequestTarget =
-  /** `on` names a node, whether it exists or not; undefined: this one. */
+  /** `on` names a node, whether it exists or not; undefined: who holds it. */
   | ({ readonly type: "seed"; readonly on?: string } & SeedTarget)
   | { readonly type: "service"; readonly service: string };
 

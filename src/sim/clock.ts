@@ -1,5 +1,6 @@
 // The clock of one simulated machine. Its monotonic time starts anywhere and
-// runs with the world; its wall clock may be wrong and may jump. A machine may
+// runs with the world, or slower or faster than it; its wall clock may be wrong
+// and may jump. A machine may
 // be frozen (SIGSTOP, a starved event loop) and thawed, and may be killed:
 // then none of its timers ever runs. Never reads a real clock.
 
@@ -26,7 +27,12 @@ export function openSimClock(
 /** A clock that tests can set wrong, freeze and kill. */
 export class SimClock implements Clock {
   readonly #world: World;
-  readonly #originMs: number;
+  /** What its clock showed when the world's time was `#sinceMs`. */
+  #originMs: number;
+  #sinceMs = 0;
+  #rate = 1;
+  /** The rest is as `#originMs`, without the machine's own start. */
+  #wallOriginMs = 0;
   readonly #held: (() => void)[] = [];
   readonly #timers = new Set<Disposable>();
   #wallOffsetMs = 0;
@@ -41,17 +47,17 @@ export class SimClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#originMs + this.#world.nowMs;
+    return this.#originMs + this.#passedMs;
   }
 
   wallMs(): number {
-    const sinceStartMs = this.#world.nowMs + this.#wallOffsetMs;
-    return worldStartWallMs + Math.floor(sinceStartMs);
+    const sinceStartMs = this.#wallOriginMs + this.#passedMs;
+    return worldStartWallMs + Math.floor(sinceStartMs + this.#wallOffsetMs);
   }
 
   after(delayMs: number, run: () => void): Disposable {
     let isCancelled = false;
-    const timer = this.#world.after(delayMs, () => {
+    const timer = this.#world.after(delayMs / this.#rate, () => {
       this.#timers.delete(timer);
       this.#run(() => {
         if (!isCancelled) run();
@@ -82,6 +88,19 @@ export class SimClock implements Clock {
     this.#wallOffsetMs = offsetMs;
   }
 
+  /**
+   * Both its clocks run so many times as fast from now on; timers that are set
+   * already come due as they would have.
+   */
+  setRate(rate: number): void {
+    assert(rate >= 0.1 && rate <= 10, "a clock runs 0.1 to 10 times as fast");
+    const passedMs = this.#passedMs;
+    this.#originMs += passedMs;
+    this.#wallOriginMs += passedMs;
+    this.#sinceMs = this.#world.nowMs;
+    this.#rate = rate;
+  }
+
   /** Timers wait from now on; time goes on. */
   freeze(): void {
     if (this.#state === "running") this.#state = "frozen";
@@ -101,6 +120,10 @@ export class SimClock implements Clock {
     this.#state = "killed";
     this.#held.length = 0;
     for (const timer of [...this.#timers]) this.#drop(timer);
+  }
+
+  get #passedMs(): number {
+    return (this.#world.nowMs - this.#sinceMs) * this.#rate;
   }
 
   #drop(timer: Disposable): void {

@@ -14,6 +14,7 @@ import { leftOver, loggedBug } from "./cluster_checks.ts";
 import { SimMember } from "./member.ts";
 import { openSimNetwork, type SimNetwork } from "./network.ts";
 import type { SimMachineOptions } from "./node.ts";
+import { signerOf } from "./signer_cache.ts";
 import { SimulationError, type World } from "./world.ts";
 
 /** What an invite of a scenario says; as `pln invite`. */
@@ -44,6 +45,8 @@ export class SimCluster {
   readonly network: SimNetwork;
   /** In the order in which they were made. */
   readonly members: SimMember[] = [];
+  /** Events of the log that are no bugs here, although they are errors. */
+  readonly expectedErrors = new Set<string>();
   readonly #options: SimClusterOptions;
   #skippedMs = 0;
 
@@ -51,7 +54,13 @@ export class SimCluster {
   constructor(world: World, options: SimClusterOptions) {
     this.world = world;
     this.network = openSimNetwork(world);
-    this.#options = options;
+    const signer = signerOf(world, options.signer);
+    this.#options = { ...options, signer };
+  }
+
+  /** Of all its machines. */
+  get signer(): Signer {
+    return this.#options.signer;
   }
 
   /** A machine that is in no cluster. */
@@ -85,6 +94,14 @@ export class SimCluster {
     await member.join(token);
     await member.start();
     return member;
+  }
+
+  /** Another machine with a copy of the disk of a member, and so its keys. */
+  async clone(name: string, of: SimMember): Promise<SimMember> {
+    const twin = this.machine(name);
+    twin.restore(of.machine.disk.backUp());
+    await twin.start();
+    return twin;
   }
 
   /** Several, one after the other. */
@@ -196,7 +213,8 @@ export class SimCluster {
       withinMs: leftOverMsMax,
     });
     for (const { process } of up) process.end();
-    const bug = loggedBug(this.members);
+    const expected = this.expectedErrors;
+    const bug = loggedBug(this.members, { expected });
     if (bug !== undefined) throw new SimulationError(bug);
   }
 }

@@ -48,6 +48,18 @@ export function unequalRights(
   return undefined;
 }
 
+/** Undefined when all show the same of the whole cluster. */
+export function unequalViews(
+  members: readonly SimMember[],
+): string | undefined {
+  const [first, ...others] = members;
+  for (const other of others) {
+    if (first?.node.view.digest === other.node.view.digest) continue;
+    return `${first?.name} and ${other.name} show other views`;
+  }
+  return undefined;
+}
+
 /** All that rights say, as one text. */
 export function rightsText(rights: Rights): string {
   const { admins, denials, grants, redemptions, invites } = rights;
@@ -89,10 +101,15 @@ export function leftOver(members: readonly SimMember[]): string | undefined {
 /** The first sign of a bug that a member has logged; undefined for none. */
 export function loggedBug(
   members: readonly SimMember[],
+  { expected = new Set() }: {
+    /** Events that are what the scenario is about. */
+    readonly expected?: ReadonlySet<string>;
+  } = {},
 ): string | undefined {
   for (const { name, machine } of members) {
     const bug = machine.log.records.find(({ level, event }) =>
-      level === "error" || event === "transport.stuck"
+      (level === "error" || event === "transport.stuck") &&
+      !expected.has(event)
     );
     if (bug === undefined) continue;
     const { event, fields, atMs } = bug;

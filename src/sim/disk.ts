@@ -131,6 +131,19 @@ export class SimDisk implements DiskMachine {
     this.tree.losePower(this.random);
   }
 
+  /** All that programs see now, as a backup holds it; take it at any time. */
+  backUp(): DiskTree {
+    this.#world.trace.note("disk.back-up", { disk: this.name });
+    return this.tree.copy();
+  }
+
+  /** Mounts and locks end; a backup, also of another disk, is put back. */
+  restore(backup: DiskTree): void {
+    this.#world.trace.note("disk.restore", { disk: this.name });
+    this.#end();
+    this.tree.replaceBy(backup);
+  }
+
   /**
    * Refuses operations from now on. A refused append leaves a random first
    * part of its bytes; a refused sync loses what it should have synced.

@@ -32,6 +32,14 @@ export class DiskContent {
     return this.#cache.slice(0, this.#cache.length);
   }
 
+  /** The same bytes as programs see them, all durable. */
+  clone(): DiskContent {
+    const copy = new DiskContent();
+    copy.append(this.read());
+    copy.sync();
+    return copy;
+  }
+
   /** Copies `bytes`; durable after `sync`. */
   append(bytes: Uint8Array): void {
     this.#cache.append(bytes);

@@ -134,6 +134,21 @@ export class DiskTree {
     restore(this.root, random);
   }
 
+  /** All that programs see, as another tree; nothing is shared with it. */
+  copy(): DiskTree {
+    const copy = new DiskTree();
+    copyNames(this.root, copy.root);
+    return copy;
+  }
+
+  /** In the place of all there is, as a backup that is put back. */
+  replaceBy(other: DiskTree): void {
+    this.#pending = [];
+    this.root.names.clear();
+    this.root.durableNames.clear();
+    copyNames(other.root, this.root);
+  }
+
   /** Bytes of all files, half-written ones included. */
   usedBytes(): number {
     return bytesBelow(this.root);
@@ -172,6 +187,20 @@ function restore(directory: DirectoryNode, random: Random): void {
     assert(node !== undefined, "a listed name is there");
     if (node.type === "directory") restore(node, random);
     else node.content.losePower(random);
+  }
+}
+
+/** All of it durable at once. */
+function copyNames(from: DirectoryNode, to: DirectoryNode): void {
+  for (const [name, node] of from.names) {
+    const copy: DiskNode = node.type === "file"
+      ? { ...node, content: node.content.clone() }
+      : makeDirectoryNode();
+    if (node.type === "directory" && copy.type === "directory") {
+      copyNames(node, copy);
+    }
+    to.names.set(name, copy);
+    to.durableNames.set(name, copy);
   }
 }
 

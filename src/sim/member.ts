@@ -14,8 +14,9 @@ import {
   setMembershipAside,
   writeMembership,
 } from "../identity/mod.ts";
-import { assert, type PeerId, peerIdOf } from "../kernel/mod.ts";
+import { assert, CorruptError, type PeerId, peerIdOf } from "../kernel/mod.ts";
 import type { Node } from "../node/mod.ts";
+import type { DiskTree } from "./disk_tree.ts";
 import {
   initSimNode,
   openSimMachine,
@@ -27,6 +28,15 @@ import {
 import type { World } from "./world.ts";
 
 const signal = new AbortController().signal;
+
+/** A node that has lost records of its own runs, and says nothing yet. */
+async function announce(node: Node): Promise<void> {
+  try {
+    await node.announce();
+  } catch (cause) {
+    if (!(cause instanceof CorruptError)) throw cause;
+  }
+}
 
 /** One machine and its node. */
 export class SimMember {
@@ -125,7 +135,7 @@ export class SimMember {
   }
 
   /**
-   * Starts its node, as the daemon does.
+   * Starts its node, as the daemon does; killed before it is ready, it is down.
    *
    * @throws {PlnError} As `openSimNode`; nothing runs then.
    */
@@ -137,7 +147,8 @@ export class SimMember {
       const node = await openSimNode(process);
       this.#peer = node.identity.peer;
       this.#node = node;
-      await node.announce();
+      // Whoever is killed meanwhile never ends that.
+      await Promise.race([announce(node), process.ended]);
       return node;
     } catch (cause) {
       process.end();
@@ -177,6 +188,12 @@ export class SimMember {
   losePower(): void {
     this.#node = undefined;
     this.machine.losePower();
+  }
+
+  /** Puts a backup of a disk in the place of its own; what runs is killed. */
+  restore(backup: DiskTree): void {
+    if (this.isUp) this.kill();
+    this.machine.disk.restore(backup);
   }
 
   /** Runs a short process of its own, as a command line is one. */

@@ -17,6 +17,7 @@ export {
   rightsText,
   stateOf,
   unequalRights,
+  unequalViews,
   unlinked,
 } from "./cluster_checks.ts";
 export {
@@ -36,6 +37,8 @@ export type {
   NameChange,
   NameEdit,
 } from "./disk_tree.ts";
+export { openSimHost, type SimHostFigures, SimMachineHost } from "./host.ts";
+export { ClusterInvariants } from "./invariants.ts";
 export { openSimLog, type SimLog, type SimLogRecord } from "./log.ts";
 export { SimMember } from "./member.ts";
 export {
@@ -69,7 +72,18 @@ export {
   type SimSandboxOptions,
   type ThreadProgram,
 } from "./sandbox.ts";
+export {
+  type ClusterScenario,
+  type RunOptions,
+  runScenario,
+  scenarioNodesMax,
+  type ScenarioOutcome,
+} from "./scenario.ts";
+export { clusterScenarios } from "./scenario_list.ts";
+export { type Attempted, SeedLedger } from "./seed_ledger.ts";
+export { rememberingSigner } from "./signer_cache.ts";
 export { openSimSockets, type SimSocketsOptions } from "./sockets.ts";
+export { Stage, type StageLine } from "./stage.ts";
 export { Trace, type TraceFields } from "./trace.ts";
 export { openSimWeb, type SimWebOptions } from "./web.ts";
 export { openWorld, SimulationError, type Turn, World } from "./world.ts";

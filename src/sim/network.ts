@@ -81,6 +81,14 @@ export class SimNetwork {
     this.setOneWay(other, one, options);
   }
 
+  /**
+   * All ways between machines, those of later ones too; what is not told
+   * stays as it was.
+   */
+  setEverywhere(options: PathOptions): void {
+    this.#map.setEverywhere(options);
+  }
+
   /** From one machine to another, not back; what is not told stays. */
   setOneWay(from: string, to: string, options: PathOptions): void {
     this.#map.path(from, to).set(options);

@@ -5,7 +5,7 @@
 import { assert, parseAddress } from "../kernel/mod.ts";
 import type { NetworkAddress, Random } from "../ports/mod.ts";
 import type { SimEndpoint } from "./network_endpoint.ts";
-import { Path } from "./network_wire.ts";
+import { Path, type PathOptions } from "./network_wire.ts";
 import { PortTable } from "./port_table.ts";
 import type { Trace, TraceFields } from "./trace.ts";
 
@@ -24,6 +24,7 @@ export class NetworkMap {
   readonly #trace: Trace;
   readonly #machines = new Map<string, Machine>();
   readonly #paths = new Map<string, Path>();
+  #everywhere: PathOptions = {};
 
   constructor(random: Random, trace: Trace) {
     this.#random = random;
@@ -57,9 +58,19 @@ export class NetworkMap {
     const key = `${from} > ${to}`;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
-    const path = new Path(from === to ? 0 : 1, this.#random.fork(key));
+    const isInside = from === to;
+    const random = this.#random.fork(key);
+    const path = new Path(isInside ? 0 : 1, random, { isInside });
+    if (!isInside) path.set(this.#everywhere);
     this.#paths.set(key, path);
     return path;
+  }
+
+  setEverywhere(options: PathOptions): void {
+    this.#everywhere = { ...this.#everywhere, ...options };
+    for (const path of this.#paths.values()) {
+      if (!path.isInside) path.set(options);
+    }
   }
 
   paths(): Iterable<Path> {

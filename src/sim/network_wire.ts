@@ -14,6 +14,11 @@ export type PathOptions = {
   readonly jitterMs?: number;
   /** Of every 100 packets, how many get lost. */
   readonly lossPercent?: number;
+  /**
+   * Of every 100 packets, how many arrive twice. Datagrams and first packets
+   * of dials do; what is reliable is numbered, and its receiver drops copies.
+   */
+  readonly duplicatePercent?: number;
 };
 
 /** What a process at one end of a wire is. */
@@ -25,11 +30,19 @@ export class Path {
   #latencyMs: number;
   #jitterMs = 0;
   #lossPercent = 0;
+  #duplicatePercent = 0;
+  /** Both its ends are one machine. */
+  readonly isInside: boolean;
   readonly #random: Random;
 
-  constructor(latencyMs: number, random: Random) {
+  constructor(
+    latencyMs: number,
+    random: Random,
+    { isInside }: { readonly isInside: boolean },
+  ) {
     this.#latencyMs = latencyMs;
     this.#random = random;
+    this.isInside = isInside;
   }
 
   get latencyMs(): number {
@@ -37,13 +50,20 @@ export class Path {
   }
 
   set(options: PathOptions): void {
-    const { latencyMs, jitterMs, lossPercent } = options;
-    for (const value of [latencyMs, jitterMs, lossPercent]) {
+    const { latencyMs, jitterMs, lossPercent, duplicatePercent } = options;
+    for (const value of Object.values(options)) {
       assert(value === undefined || value >= 0, "a path has no negatives");
     }
     this.#latencyMs = latencyMs ?? this.#latencyMs;
     this.#jitterMs = jitterMs ?? this.#jitterMs;
     this.#lossPercent = lossPercent ?? this.#lossPercent;
+    this.#duplicatePercent = duplicatePercent ?? this.#duplicatePercent;
+  }
+
+  /** Whether a packet that is sent once is on its way twice. */
+  isDoubled(): boolean {
+    return this.#duplicatePercent > 0 &&
+      this.#random.integer(10_000) < this.#duplicatePercent * 100;
   }
 
   /** Undefined when this packet is lost. */
@@ -85,8 +105,22 @@ export class Wire implements Disposable {
     this.#to = ends.to;
   }
 
-  /** One try. @returns False when it was lost. */
-  send(packet: Packet): boolean {
+  /** One try; it may arrive twice. */
+  send(packet: Packet): void {
+    this.#try(packet);
+    if (this.#path.isDoubled()) this.#try(packet);
+  }
+
+  /** Arrives once, unless the path stays cut or this is disposed before. */
+  sendReliably(packet: Packet): void {
+    if (this.#isDisposed) return;
+    if (this.#try(packet)) return;
+    this.#lost.push(packet);
+    this.#arm();
+  }
+
+  /** @returns False when it was lost. */
+  #try(packet: Packet): boolean {
     if (!this.#from.isAlive) return false;
     const delayMs = this.#path.delayMs();
     if (delayMs === undefined) return false;
@@ -95,14 +129,6 @@ export class Wire implements Disposable {
       if (to.isAlive) packet();
     });
     return true;
-  }
-
-  /** Arrives once, unless the path stays cut or this is disposed before. */
-  sendReliably(packet: Packet): void {
-    if (this.#isDisposed) return;
-    if (this.send(packet)) return;
-    this.#lost.push(packet);
-    this.#arm();
   }
 
   /** From now on nothing is sent again; what is under way arrives. */
@@ -126,7 +152,7 @@ export class Wire implements Disposable {
   #sendAgain(): void {
     const lost = this.#lost;
     // Two probes each time, as RFC 9002 section 6.2.4 allows.
-    this.#lost = lost.filter((one) => !this.send(one) && !this.send(one));
+    this.#lost = lost.filter((one) => !this.#try(one) && !this.#try(one));
     this.#probes = this.#lost.length < lost.length ? 0 : this.#probes + 1;
     if (this.#lost.length > 0) this.#arm();
   }

@@ -16,6 +16,7 @@ import {
 import { serveSeedThread } from "../guest/mod.ts";
 import { openSimClock, type SimClock } from "./clock.ts";
 import { openSimDisk, type SimDisk, type SimDiskOptions } from "./disk.ts";
+import { openSimHost, type SimMachineHost } from "./host.ts";
 import { openSimLog, type SimLog } from "./log.ts";
 import { openSimNetwork, type SimHost } from "./network.ts";
 import { openSimOutbound, type SimOutbound } from "./outbound.ts";
@@ -56,6 +57,8 @@ export class SimMachine {
   readonly disk: SimDisk;
   /** Of all its processes. */
   readonly log: SimLog;
+  /** What it says of its load and memory; set it here. */
+  readonly host: SimMachineHost;
   readonly #world: World;
   readonly #options: SimMachineOptions;
   #process: SimProcess | undefined;
@@ -66,6 +69,8 @@ export class SimMachine {
     this.name = name;
     this.disk = openSimDisk(world, { ...options.disk, name });
     this.log = openSimLog(world, { name });
+    const { cores } = options;
+    this.host = openSimHost(cores === undefined ? {} : { cores });
     this.#world = world;
     this.#options = options;
   }
@@ -133,6 +138,7 @@ export class SimProcess {
     this.ports = {
       clock,
       disk: machine.disk.mount(),
+      host: machine.host,
       log,
       network: this.network,
       outbound: this.outbound,

@@ -1,7 +1,6 @@
 // What the projection of rights reads of one owner's document: the sections of
-// rights and the owner's own authority, kept beside the document as plain maps;
-// with them what the owner says of itself, for people.
-// In come the batches that the document replays; what comes out is an admin's
+// rights and the owner's own authority, kept beside the document as plain maps.
+// In come the changes of the document; what comes out is an admin's
 // document, or nothing while the owner shows no authority of its own. Permanent
 // facts only: an authority that has expired still makes an admin's document.
 
@@ -17,14 +16,8 @@ import {
   verifyAuthority,
 } from "../identity/mod.ts";
 import type { Signer } from "../ports/mod.ts";
-import type { Batch } from "./batches.ts";
-import {
-  certificateKeys,
-  derOf,
-  type NodeRecord,
-  nodeRecordKey,
-} from "./node_entries.ts";
-import { type Operation, readNodeRecord } from "./schema.ts";
+import type { EntryChange } from "./changes.ts";
+import { certificateKeys, derOf } from "./node_entries.ts";
 
 /** What it takes to believe an authority. */
 export type AuthorityTrust = {
@@ -33,9 +26,10 @@ export type AuthorityTrust = {
 };
 
 /** Whether an operation says what an owner's own authority is. */
-export function isOwnAuthority(operation: Omit<Operation, "text">): boolean {
-  return operation.section === "node" &&
-    operation.key === certificateKeys.ownAuthority;
+export function isOwnAuthority(
+  { section, key }: { readonly section: string; readonly key: string },
+): boolean {
+  return section === "node" && key === certificateKeys.ownAuthority;
 }
 
 /** The authority that an entry shows; undefined when it proves none. */
@@ -58,11 +52,6 @@ export function readOwnAuthority(
   }
 }
 
-function recordOf(text: string): NodeRecord | undefined {
-  const reading = readNodeRecord(parseJson(text, "A value"));
-  return "value" in reading ? reading.value : undefined;
-}
-
 /** Of one owner, admin or not. */
 export class AdminEntries {
   readonly #trust: AuthorityTrust;
@@ -70,12 +59,10 @@ export class AdminEntries {
   readonly #sections = new Map<RightsSection, Map<string, string>>();
   readonly #lists = new Map<RightsSection, readonly RightsText[]>();
   #ownAuthority: Certificate | undefined;
-  #record: NodeRecord | undefined;
 
   constructor(trust: AuthorityTrust, owner: PeerId) {
     this.#trust = trust;
     this.#owner = owner;
-    this.#clear();
   }
 
   /** Undefined while the owner shows no authority of its own. */
@@ -86,53 +73,36 @@ export class AdminEntries {
     return { owner, ownAuthority, entries: (section) => this.#list(section) };
   }
 
-  /** Undefined while the owner says nothing of itself that fits. */
-  get record(): NodeRecord | undefined {
-    return this.#record;
-  }
-
   /** The canonical text; undefined when absent or deleted. */
   get(section: RightsSection, key: string): string | undefined {
     return this.#sections.get(section)?.get(key);
   }
 
-  /** Replays a batch as the document does. True when rights may differ. */
-  apply(batch: Pick<Batch, "base" | "operations">): boolean {
-    if (batch.base) this.#clear();
-    let isTouched = batch.base;
-    for (const operation of batch.operations) {
-      if (this.#apply(operation)) isTouched = true;
+  /** Follows the document. True when rights may differ. */
+  apply(changes: readonly EntryChange[]): boolean {
+    let isTouched = false;
+    for (const change of changes) {
+      if (this.#apply(change)) isTouched = true;
     }
     return isTouched;
   }
 
-  #apply(operation: Operation): boolean {
-    const { section, key, text } = operation;
-    if (isOwnAuthority(operation)) {
+  #apply(change: EntryChange): boolean {
+    const { section, key, after: text } = change;
+    if (isOwnAuthority(change)) {
       this.#ownAuthority = text === undefined
         ? undefined
         : readOwnAuthority(this.#trust, text, { owner: this.#owner });
       return true;
     }
-    if (section === "node" && key === nodeRecordKey) {
-      this.#record = text === undefined ? undefined : recordOf(text);
-      return false;
-    }
     const name = rightsSectionNames.find((one) => one === section);
     if (name === undefined) return false;
     this.#lists.delete(name);
-    if (text === undefined) this.#sections.get(name)?.delete(key);
-    else this.#sections.get(name)?.set(key, text);
+    const entries = this.#sections.get(name) ?? new Map<string, string>();
+    this.#sections.set(name, entries);
+    if (text === undefined) entries.delete(key);
+    else entries.set(key, text);
     return true;
-  }
-
-  #clear(): void {
-    this.#ownAuthority = undefined;
-    this.#record = undefined;
-    this.#lists.clear();
-    for (const name of rightsSectionNames) {
-      this.#sections.set(name, new Map());
-    }
   }
 
   #list(section: RightsSection): readonly RightsText[] {

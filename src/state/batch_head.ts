@@ -12,12 +12,17 @@ import {
   peerIdOf,
   utf8,
 } from "../kernel/mod.ts";
+import type { StoredBatch } from "./batch_row.ts";
 import {
   BatchError,
+  type BatchTrust,
+  checkSignature,
   hashBytes,
+  readSignedBatch,
   sessionBytes,
   signatureBytes,
 } from "./batches.ts";
+import type { OwnerPlace } from "./places.ts";
 
 /** As its sender says. */
 export type BatchHead = {
@@ -119,4 +124,39 @@ export function readBatchHead(bytes: Uint8Array): BatchHead {
   const seq = members.takeInteger(keys.seq);
   const signature = new Uint8Array(bytes.subarray(0, signatureBytes));
   return { owner, generation, seq, base: base === isTrue, signature };
+}
+
+/** Where a signed batch says it belongs; undefined when it is none. */
+export function placeInBatch(bytes: Uint8Array): OwnerPlace | undefined {
+  try {
+    const { owner, generation, seq } = readBatchHead(bytes);
+    return { owner, generation, seq };
+  } catch (cause) {
+    if (cause instanceof BatchError) return undefined;
+    throw cause;
+  }
+}
+
+/**
+ * Reads a batch that its head alone could not judge.
+ *
+ * @param options.onSigned Called when its owner has signed it, before it is
+ * read: what that costs is the owner's.
+ * @throws {PlnError} Its owner did not sign it, or it breaks the protocol.
+ */
+export function readVerified(
+  bytes: Bytes,
+  head: BatchHead,
+  options: BatchTrust & { readonly onSigned?: () => void },
+): StoredBatch {
+  const { owner } = head;
+  checkSignature({ owner, bytes }, options);
+  options.onSigned?.();
+  const signed = readSignedBatch(bytes, options);
+  const { batch } = signed;
+  const isSame = batch.owner === owner && batch.base === head.base &&
+    batch.generation === head.generation && batch.seq === head.seq;
+  if (!isSame) throw new BatchError("A batch's head is not what it says");
+  // One copy is enough: the body is part of what is kept.
+  return { ...signed, body: bytes.subarray(signatureBytes), bytes };
 }

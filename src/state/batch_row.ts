@@ -23,7 +23,12 @@ export type RowHead = RowPlace & {
 };
 
 /** `isFork`: its owner signed two batches of one number. */
-export type Refusal = { readonly reason: string; readonly isFork: boolean };
+export type Refusal = {
+  readonly reason: string;
+  readonly isFork: boolean;
+  /** Of a fork: what contradicts it. */
+  readonly rival?: StoredBatch;
+};
 
 /** "gap": something before it is missing. */
 export type Judgement = "new" | "known" | "gap" | Refusal;
@@ -32,10 +37,10 @@ function refusal(reason: string): Refusal {
   return { reason, isFork: false };
 }
 
-const fork: Refusal = {
-  reason: "its owner signed two batches of one number",
-  isFork: true,
-};
+function forkWith(rival: StoredBatch): Refusal {
+  const reason = "its owner signed two batches of one number";
+  return { reason, isFork: true, rival };
+}
 
 /** Rows start empty, and the first batch of each generation is a base. */
 export class BatchRow {
@@ -80,14 +85,18 @@ export class BatchRow {
   judge(signed: SignedBatch): Judgement {
     const { batch } = signed;
     const { head } = this;
-    if (head === undefined || batch.generation > head.generation) {
-      return batch.base ? "new" : "gap";
-    }
+    const last = this.batches.at(-1);
+    if (
+      head === undefined || last === undefined ||
+      batch.generation > head.generation
+    ) return batch.base ? "new" : "gap";
     if (batch.generation < head.generation) return "known";
     if (batch.seq <= head.seq) return this.#judgeOld(signed);
     const isNext = batch.seq === head.seq + 1;
-    if (isNext && !equalBytes(batch.prev, head.hash)) return fork;
-    if (!batch.base && !isNext) return "gap";
+    if (isNext && !equalBytes(batch.prev, head.hash)) return forkWith(last);
+    // Of a base nothing may depend on what it skipped: others skipped less.
+    if (batch.base) return "new";
+    if (!isNext) return "gap";
     const fault = revFault(batch, head);
     if (fault !== undefined) return refusal(fault);
     return this.#growthFault(signed) ?? "new";
@@ -116,12 +125,11 @@ export class BatchRow {
     const held = this.batches.find(({ batch }) => batch.seq === seq);
     return held === undefined || equalBytes(held.hash, signed.hash)
       ? "known"
-      : fork;
+      : forkWith(held);
   }
 
   /** An owner that makes no bases would fill everybody's memory. */
-  #growthFault({ batch, body }: SignedBatch): Refusal | undefined {
-    if (batch.base) return undefined;
+  #growthFault({ body }: SignedBatch): Refusal | undefined {
     const isLong = this.batches.length >= limits.replicaBatchesMax ||
       this.sizeBytes + body.length > limits.replicaBytesMax;
     return isLong ? refusal("its owner made no base for too long") : undefined;
@@ -131,7 +139,7 @@ export class BatchRow {
 /** Peers learn by `rev` alone whether they lack rights. */
 function revFault(batch: Batch, head: RowHead): string | undefined {
   if (batch.rev < head.rev) return "its rev goes back";
-  if (batch.base || batch.rev === batch.seq) return undefined;
+  if (batch.rev === batch.seq) return undefined;
   const isTouching = batch.operations
     .some(({ section }) => rightsSections.has(section));
   return isTouching

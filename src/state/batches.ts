@@ -9,28 +9,19 @@ import {
   type CborValue,
   type ClusterId,
   concatBytes,
-  decodeCbor,
   encodeCbor,
-  type ErrorKind,
   idBytes,
+  InputError,
   limits,
   type PeerId,
   peerIdOf,
-  PlnError,
   utf8,
 } from "../kernel/mod.ts";
 import type { PrivateKey, Signer } from "../ports/mod.ts";
 import { signedInput } from "../identity/mod.ts";
+import { BatchError, BodyReader } from "./batch_body.ts";
 import { type Operation, placeFault } from "./schema.ts";
 import { utf8Length, valueTextFault } from "./values.ts";
-
-/** A batch that breaks the protocol; it is dropped and counted (R01, R03). */
-export class BatchError extends PlnError {
-  /** Fetching the same bytes again fails again. */
-  readonly code = "PLN_BATCH";
-  /** Of its owner, or of whoever passed it on. */
-  readonly kind: ErrorKind = "peer";
-}
 
 /** Hybrid logical time (Kulkarni et al. 2014); both below 2^48. */
 export type HybridTime = {
@@ -68,6 +59,8 @@ export type SignedBatch = {
   readonly hash: Bytes;
 };
 
+export { BatchError } from "./batch_body.ts";
+
 export const sessionBytes = 16;
 export const hashBytes = 32;
 export const signatureBytes = 64;
@@ -103,11 +96,6 @@ export function operationBytes(operation: Operation): number {
     headBytes(key.length) + key.length + headBytes(valueBytes) + valueBytes;
 }
 
-/** The deterministic CBOR of operations: what a state digest covers. */
-export function encodeOperations(operations: readonly Operation[]): Bytes {
-  return encodeCbor(operations.map(operationItem));
-}
-
 function operationItem({ section, key, text }: Operation): CborValue {
   return [section, key, text ?? cborNull];
 }
@@ -127,113 +115,98 @@ export function encodeBatch(batch: Batch): Bytes {
   });
 }
 
-function integerOf(value: CborValue | undefined, what: string): number {
-  if (
-    typeof value !== "number" || !Number.isInteger(value) || value < 0 ||
-    value > limits.stateIntegerMax
-  ) throw new BatchError(`A batch's ${what} is no integer below 2^48`);
-  return value;
-}
-
-function positiveOf(value: CborValue | undefined, what: string): number {
-  const integer = integerOf(value, what);
-  if (integer > 0) return integer;
-  throw new BatchError(`A batch's ${what} is 0`);
-}
-
-/** A copy, so that a small member does not keep a whole message alive. */
-function bytesOf(
-  value: CborValue | undefined,
-  options: { readonly what: string; readonly length: number },
-): Bytes {
-  if (value instanceof Uint8Array && value.length === options.length) {
-    return new Uint8Array(value);
-  }
-  throw new BatchError(
-    `A batch's ${options.what} has not ${options.length} bytes`,
-  );
-}
-
-function operationOf(item: CborValue): Operation {
-  if (!Array.isArray(item) || item.length !== 3) {
+function operationOf(reader: BodyReader): Operation {
+  if (reader.array("operation") !== 3) {
     throw new BatchError("A batch's operation has not 3 members");
   }
-  const [section, key, text] = item;
-  if (typeof section !== "string" || typeof key !== "string") {
-    throw new BatchError("A batch's operation names no place");
-  }
+  const section = reader.text("section");
+  const key = reader.text("key");
   const fault = placeFault(section, key);
   if (fault !== undefined) throw new BatchError(`In a batch ${fault}`);
-  if (text === cborNull) return { section, key, text: undefined };
-  if (typeof text !== "string") {
-    throw new BatchError("A batch's value is no text");
-  }
-  const valueFault = valueTextFault(text);
-  if (valueFault !== undefined) {
-    throw new BatchError(`In a batch ${valueFault}`);
-  }
-  return { section, key, text };
+  const text = reader.textOrNull("value");
+  const valueFault = text === undefined ? undefined : valueTextFault(text);
+  if (valueFault === undefined) return { section, key, text };
+  throw new BatchError(`In a batch ${valueFault}`);
 }
 
-function operationsOf(value: CborValue | undefined, base: boolean) {
-  if (!Array.isArray(value)) throw new BatchError("A batch has no operations");
-  if (value.length > limits.stateBatchOperationsMax) {
-    throw new BatchError(`A batch holds ${value.length} operations`);
+function operationsOf(reader: BodyReader): readonly Operation[] {
+  const count = reader.array("operations");
+  if (count > limits.stateBatchOperationsMax) {
+    throw new BatchError(`A batch holds ${count} operations`);
   }
-  if (value.length === 0 && !base) throw new BatchError("A batch is empty");
-  let previous: Operation | undefined;
-  return value.map((item: CborValue) => {
-    const operation = operationOf(item);
+  const operations: Operation[] = [];
+  for (let index = 0; index < count; index++) {
+    const operation = operationOf(reader);
+    const previous = operations.at(-1);
     if (previous !== undefined && comparePlaces(previous, operation) >= 0) {
       throw new BatchError("A batch's operations are not in order");
     }
-    if (base && operation.text === undefined) {
-      throw new BatchError("A base deletes");
-    }
-    previous = operation;
-    return operation;
-  });
+    operations.push(operation);
+  }
+  return operations;
+}
+
+function timeOf(reader: BodyReader): HybridTime {
+  if (reader.array("time") !== 2) throw new BatchError("A batch has no time");
+  const wallMs = reader.integer("time");
+  return { wallMs, counter: reader.integer("time counter") };
 }
 
 const memberCount = 9;
 
+/** The members in the order of their keys in deterministic CBOR. */
+function membersOf(reader: BodyReader): Batch {
+  if (reader.map() !== memberCount) {
+    throw new BatchError(`A batch is no map of ${memberCount} members`);
+  }
+  const next = (name: string) => {
+    reader.key(name);
+    return reader;
+  };
+  const members = {
+    hlc: timeOf(next("hlc")),
+    operations: operationsOf(next("ops")),
+    rev: next("rev").integer("rev"),
+    seq: next("seq").integer("seq"),
+    base: next("base").boolean("base"),
+    prev: next("prev").bytes("prev", hashBytes),
+    owner: peerIdOf(next("owner").bytes("owner", 32)),
+    session: next("session").bytes("session", sessionBytes),
+    generation: next("generation").integer("generation"),
+  };
+  reader.end();
+  return members;
+}
+
+/** Why numbers and operations do not fit each other. */
+function batchFault(batch: Batch): string | undefined {
+  const { base, generation, operations, rev, seq } = batch;
+  if (generation === 0 || seq === 0) return "counts from 0";
+  if (seq === limits.stateIntegerMax) {
+    return "has the number of void generations";
+  }
+  if (rev > seq) return "says that its rev is after its seq";
+  if (operations.length === 0 && !base) return "is empty";
+  return base && operations.some(({ text }) => text === undefined)
+    ? "deletes, as a base"
+    : undefined;
+}
+
 /**
- * Reads a batch's body; the signature is `verifyBatch`'s matter.
+ * Reads a batch's body; its signature is `checkSignature`'s matter.
  *
  * @throws {PlnError} kind "peer" or "input": it breaks the protocol.
  */
 export function parseBatch(body: Uint8Array): Batch {
-  const map = decodeCbor(body, { bytesMax: limits.stateBatchBytesMax });
-  if (!(map instanceof Map) || map.size !== memberCount) {
-    throw new BatchError(`A batch is no map of ${memberCount} members`);
+  if (body.length > limits.stateBatchBytesMax) {
+    throw new InputError(
+      `A batch of ${body.length} bytes is over ${limits.stateBatchBytesMax}`,
+    );
   }
-  const base: CborValue | undefined = map.get("base");
-  if (typeof base !== "boolean") throw new BatchError("A batch has no base");
-  const hlc: CborValue | undefined = map.get("hlc");
-  if (!Array.isArray(hlc) || hlc.length !== 2) {
-    throw new BatchError("A batch has no time");
-  }
-  const seq = positiveOf(map.get("seq"), "seq");
-  const rev = integerOf(map.get("rev"), "rev");
-  if (rev > seq) throw new BatchError("A batch's rev is after its seq");
-  const owner = bytesOf(map.get("owner"), { what: "owner", length: 32 });
-  return {
-    owner: peerIdOf(owner),
-    generation: positiveOf(map.get("generation"), "generation"),
-    session: bytesOf(map.get("session"), {
-      what: "session",
-      length: sessionBytes,
-    }),
-    seq,
-    prev: bytesOf(map.get("prev"), { what: "prev", length: hashBytes }),
-    base,
-    rev,
-    operations: operationsOf(map.get("ops"), base),
-    hlc: {
-      wallMs: integerOf(hlc[0], "time"),
-      counter: integerOf(hlc[1], "time counter"),
-    },
-  };
+  const batch = membersOf(new BodyReader(body));
+  const fault = batchFault(batch);
+  if (fault === undefined) return batch;
+  throw new BatchError(`A batch ${fault}`);
 }
 
 /** Signs a batch with its owner's key. */

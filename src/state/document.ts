@@ -3,12 +3,12 @@
 // Loro bytes, never stores a Loro peer id, never sets what is set already, and
 // frees every container handle (each pins wasm memory until it is freed).
 
-import { LoroDoc, type LoroMap } from "loro-crdt";
-import { assert, type Digest, type PeerId } from "../kernel/mod.ts";
-import type { Signer } from "../ports/mod.ts";
-import { type Batch, comparePlaces, operationBytes } from "./batches.ts";
-import { EntryDigest } from "./entry_digest.ts";
+import { LoroDoc, type LoroMap } from "./loro.ts";
+import { assert, type PeerId } from "../kernel/mod.ts";
+import { comparePlaces, operationBytes } from "./batches.ts";
+import { type EntryChange, replacedBy } from "./changes.ts";
 import type { Operation } from "./schema.ts";
+import type { DocumentBatch, StateDocument } from "./state_document.ts";
 
 /** Loro keeps the largest peer id for itself. */
 const loroPeersMax = 2n ** 64n - 1n;
@@ -20,34 +20,28 @@ function loroPeerOf(session: Uint8Array): bigint {
 }
 
 /** Holds wasm memory that only disposal frees. */
-export class OwnerDocument implements Disposable {
-  /** Not compared with the batches' owner: the caller has done that. */
+export class OwnerDocument implements StateDocument {
   readonly owner: PeerId;
-  readonly #signer: Signer;
-  #doc = new LoroDoc();
+  /** Undefined while it is empty, and after a panic. */
+  #doc: LoroDoc | undefined;
   #loroPeer: bigint | undefined;
   #operationCount = 0;
   #sections = new Set<string>();
   #entryCount = 0;
   #sizeBytes = 0;
   /** The newest base and what came after: the document's own source. */
-  #batches: Batch[] = [];
-  #digest: EntryDigest;
+  #batches: DocumentBatch[] = [];
   #isDisposed = false;
 
   /** Empty until batches are applied. */
-  constructor(owner: PeerId, signer: Signer) {
+  constructor(owner: PeerId) {
     this.owner = owner;
-    this.#signer = signer;
-    this.#digest = new EntryDigest(signer);
   }
 
-  /** Over all sections; deleted entries do not count. */
   get entryCount(): number {
     return this.#entryCount;
   }
 
-  /** What all entries take as the operations of a base. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -58,61 +52,97 @@ export class OwnerDocument implements Disposable {
    *
    * @throws {AssertionError} The engine fails on a fresh document too.
    */
-  apply(batch: Batch): void {
-    if (batch.base) this.#batches = [];
+  apply(batch: DocumentBatch): readonly EntryChange[] {
+    const gone = batch.base ? this.clear() : undefined;
     this.#batches.push(batch);
-    if (this.#tryReplay(batch)) return;
-    // A panicked document may refuse to be freed: it is left to the collector.
-    this.#open();
-    for (const retained of this.#batches) {
-      assert(this.#tryReplay(retained), "Loro replays a checked batch");
-    }
+    const come = this.#tryReplay(batch) ?? this.#rebuild();
+    return gone === undefined || gone.length === 0
+      ? come
+      : replacedBy(gone, come);
   }
 
-  #open(): void {
-    this.#doc = new LoroDoc();
+  /** A panicked document may refuse to be freed: the collector has it. */
+  #rebuild(): readonly EntryChange[] {
+    this.#reset();
+    let last: readonly EntryChange[] | undefined;
+    for (const retained of this.#batches) {
+      last = this.#tryReplay(retained);
+      assert(last !== undefined, "Loro replays a checked batch");
+    }
+    return last ?? [];
+  }
+
+  clear(): readonly EntryChange[] {
+    const gone = this.operations().map(({ section, key, text }) => ({
+      ...{ section, key, before: text, after: undefined },
+    }));
+    this.#batches = [];
+    this.#free();
+    this.#reset();
+    return gone;
+  }
+
+  #reset(): void {
+    this.#doc = undefined;
     this.#loroPeer = undefined;
     this.#operationCount = 0;
     this.#sections = new Set();
     this.#entryCount = 0;
     this.#sizeBytes = 0;
-    this.#digest = new EntryDigest(this.#signer);
   }
 
-  #tryReplay(batch: Batch): boolean {
+  #free(): void {
     try {
-      if (batch.base) {
-        this.#doc.free();
-        this.#open();
-      }
+      this.#doc?.free();
+    } catch (cause) {
+      if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
+    }
+  }
+
+  /** Undefined after a panic, and when the engine did not count right. */
+  #tryReplay(batch: DocumentBatch): readonly EntryChange[] | undefined {
+    try {
       return this.#replay(batch);
     } catch (cause) {
-      if (cause instanceof WebAssembly.RuntimeError) return false;
+      if (cause instanceof WebAssembly.RuntimeError) return undefined;
       throw cause;
     }
   }
 
-  #replay(batch: Batch): boolean {
+  #replay(batch: DocumentBatch): readonly EntryChange[] | undefined {
+    this.#doc ??= new LoroDoc();
     const loroPeer = loroPeerOf(batch.session);
     if (loroPeer !== this.#loroPeer) {
       this.#doc.setPeerId(loroPeer);
       this.#loroPeer = loroPeer;
     }
-    for (const operation of batch.operations) {
-      this.#withMap(operation.section, (map) => this.#set(map, operation));
+    const changes: EntryChange[] = [];
+    let section: string | undefined;
+    let map: LoroMap | undefined;
+    try {
+      for (const operation of batch.operations) {
+        if (map === undefined || operation.section !== section) {
+          map?.free();
+          section = operation.section;
+          map = this.#doc.getMap(section);
+        }
+        const change = this.#set(map, operation);
+        if (change !== undefined) changes.push(change);
+      }
+    } finally {
+      map?.free();
     }
     this.#doc.commit();
-    return this.#doc.opCount() === this.#operationCount;
+    return this.#doc.opCount() === this.#operationCount ? changes : undefined;
   }
 
-  #set(map: LoroMap, operation: Operation): void {
+  #set(map: LoroMap, operation: Operation): EntryChange | undefined {
     const { section, key, text } = operation;
     const old = textOf(map.get(key));
-    if (old === text) return; // a no-op: skipped alike by every replica
+    if (old === text) return undefined; // skipped alike by every replica
     if (text === undefined) map.delete(key);
     else map.set(key, text);
     this.#operationCount++;
-    this.#digest.set(operation);
     this.#sections.add(section);
     if (old !== undefined) {
       this.#entryCount--;
@@ -122,9 +152,11 @@ export class OwnerDocument implements Disposable {
       this.#entryCount++;
       this.#sizeBytes += operationBytes(operation);
     }
+    return { section, key, before: old, after: text };
   }
 
   #withMap<T>(section: string, use: (map: LoroMap) => T): T {
+    assert(this.#doc !== undefined, "a section that has entries");
     const map = this.#doc.getMap(section);
     try {
       return use(map);
@@ -133,13 +165,11 @@ export class OwnerDocument implements Disposable {
     }
   }
 
-  /** The canonical text; undefined when absent or deleted. */
   get(section: string, key: string): string | undefined {
     if (!this.#sections.has(section)) return undefined;
     return this.#withMap(section, (map) => textOf(map.get(key)));
   }
 
-  /** The entries of a section, sorted by key. */
   entries(section: string): readonly Operation[] {
     if (!this.#sections.has(section)) return [];
     return this.#withMap(
@@ -151,22 +181,16 @@ export class OwnerDocument implements Disposable {
     );
   }
 
-  /** All entries, sorted by section and key: the operations of a base. */
   operations(): readonly Operation[] {
     return [...this.#sections].sort()
       .flatMap((section) => this.entries(section));
-  }
-
-  /** Over all entries; equal entries give equal digests. */
-  digest(): Digest {
-    return this.#digest.get();
   }
 
   /** Afterwards nothing else may be called. */
   [Symbol.dispose](): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#doc.free();
+    this.#free();
   }
 }
 

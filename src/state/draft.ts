@@ -2,7 +2,8 @@
 // show them yet. In come operations, out go those that change something, and
 // what the document would then hold. Never touches the document itself.
 
-import { LimitError, limits } from "../kernel/mod.ts";
+import { limits } from "../kernel/mod.ts";
+import type { Tier } from "../identity/mod.ts";
 import {
   comparePlaces,
   operationBytes,
@@ -10,8 +11,32 @@ import {
 } from "./batches.ts";
 import type { Operation } from "./schema.ts";
 
-function placeOf({ section, key }: Operation): string {
+function placeOf({ section, key }: Omit<Operation, "text">): string {
   return `${section} ${key}`; // neither may hold a space
+}
+
+/** What one document may hold. */
+export type DocumentLimits = {
+  readonly entriesMax: number;
+  /** Of all entries as the operations of a base. */
+  readonly bytesMax: number;
+};
+
+/** By the tier of an owner's own credential; without one the protocol's. */
+export function documentLimits(tier: Tier | undefined): DocumentLimits {
+  const entriesMax = limits.memberEntriesMax;
+  switch (tier) {
+    case "leaf":
+      return { entriesMax, bytesMax: limits.leafDocumentBytesMax };
+    case "publisher":
+      return { entriesMax, bytesMax: limits.publisherDocumentBytesMax };
+    case "admin":
+    case undefined:
+      return {
+        entriesMax: limits.ownerEntriesMax,
+        bytesMax: operationsBytesMax,
+      };
+  }
 }
 
 /** What a draft lies over: an owner's document, or nothing yet. */
@@ -52,7 +77,8 @@ export class Draft {
     return this.#sizeBytes;
   }
 
-  #current(operation: Operation): string | undefined {
+  /** The canonical text; undefined when absent or deleted. */
+  textOf(operation: Omit<Operation, "text">): string | undefined {
     const changed = this.#changed.get(placeOf(operation));
     if (changed !== undefined) return changed.text;
     return this.#document.get(operation.section, operation.key);
@@ -63,7 +89,7 @@ export class Draft {
     const last = new Map<string, Operation>();
     for (const operation of operations) last.set(placeOf(operation), operation);
     return [...last.values()]
-      .filter((operation) => this.#current(operation) !== operation.text)
+      .filter((operation) => this.textOf(operation) !== operation.text)
       .sort(comparePlaces);
   }
 
@@ -71,7 +97,7 @@ export class Draft {
     let entries = 0;
     let sizeBytes = 0;
     for (const operation of operations) {
-      const text = this.#current(operation);
+      const text = this.textOf(operation);
       if (text !== undefined) {
         entries--;
         sizeBytes -= operationBytes({ ...operation, text });
@@ -84,35 +110,26 @@ export class Draft {
     return { entries, sizeBytes };
   }
 
-  /** What operations would make too large; undefined when nothing. */
-  excess(operations: readonly Operation[]): Excess | undefined {
+  /**
+   * What operations would make too large; undefined when nothing. What only
+   * shrinks is never too large.
+   *
+   * @param options.isWhole Counts also what was there before them: when the
+   * limits themselves have changed.
+   */
+  excess(
+    operations: readonly Operation[],
+    { entriesMax, bytesMax }: DocumentLimits = documentLimits(undefined),
+    { isWhole = false }: { readonly isWhole?: boolean } = {},
+  ): Excess | undefined {
     const growth = this.#growth(operations);
     const entryCount = this.#entryCount + growth.entries;
-    if (growth.entries > 0 && entryCount > limits.ownerEntriesMax) {
+    if ((isWhole || growth.entries > 0) && entryCount > entriesMax) {
       return { entryCount };
     }
     const sizeBytes = this.#sizeBytes + growth.sizeBytes;
-    const isLarge = growth.sizeBytes > 0 && sizeBytes > operationsBytesMax;
+    const isLarge = (isWhole || growth.sizeBytes > 0) && sizeBytes > bytesMax;
     return isLarge ? { sizeBytes } : undefined;
-  }
-
-  /** @throws {LimitError} This node's document would grow over a limit. */
-  checkLimits(operations: readonly Operation[]): void {
-    const excess = this.excess(operations);
-    if (excess === undefined) return;
-    const hint = 'Remove what is not needed with "pln unseed"';
-    if ("entryCount" in excess) {
-      throw new LimitError(
-        `This node would own ${excess.entryCount} entries, more than ` +
-          `${limits.ownerEntriesMax}`,
-        { hint },
-      );
-    }
-    throw new LimitError(
-      `This node's entries would take ${excess.sizeBytes} bytes, more than ` +
-        `${operationsBytesMax}`,
-      { hint },
-    );
   }
 
   /** Takes effective operations. */

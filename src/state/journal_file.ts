@@ -31,6 +31,8 @@ export const journalContents = {
   ownBatches: 1,
   /** Signed batches of one other owner. */
   replica: 2,
+  /** What batches of all owners changed, for people. */
+  history: 3,
 } as const;
 
 export type JournalContent =

@@ -16,6 +16,9 @@ import {
 /** The key of a node's record in its own `node` section. */
 export const nodeRecordKey = "self";
 
+/** The key of what a node says when it leaves for good. */
+export const leftKey = "left";
+
 /** The keys of a node's certificates in its own `node` section. */
 export const certificateKeys = {
   member: "member",
@@ -51,6 +54,14 @@ export type NodeRecord = {
   readonly startedMs: number;
 };
 
+/** What a node that leaves says. `atMs` is its own wall clock. */
+export type LeftRecord = { readonly atMs: number };
+
+const leftMembers = { atMs: wholeNumber };
+
+/** Lenient: unknown members are left out. */
+export const leftReader: Shape<LeftRecord> = shape.object(leftMembers);
+
 const certificateText = shape.pipe(
   shape.string(),
   shape.check(
@@ -65,6 +76,7 @@ export const nodeReader: Shape<NodeRecord> = shape.object(nodeMembers);
 /** What a node may write under `key`; undefined when it is no key of it. */
 export function nodeEntryShape(key: string): Shape<JsonValue> | undefined {
   if (key === nodeRecordKey) return shape.strictObject(nodeMembers);
+  if (key === leftKey) return shape.strictObject(leftMembers);
   const keys: readonly string[] = Object.values(certificateKeys);
   return keys.includes(key) ? certificateText : undefined;
 }

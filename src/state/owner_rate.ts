@@ -13,22 +13,33 @@ function batchBucket(): TokenBucket {
   });
 }
 
+/** A batch that is to be taken. */
+export type RateWish = {
+  readonly sizeBytes: number;
+  /** Whether it is of a generation before the newest. */
+  readonly isPast?: boolean;
+};
+
 /** What this node takes of one foreign owner; all at first. */
 export class OwnerRate {
   readonly #batches = batchBucket();
+  /** Of generations before the newest: who comes new gets two rows at once. */
+  readonly #past = batchBucket();
   readonly #bytes = new TokenBucket({
     burst: limits.ownerBytesBurstMax,
     perSecond: limits.ownerBytesPerSecondMax,
   });
 
   /** Whether a batch of that size is taken now. */
-  has(sizeBytes: number, nowMs: number): boolean {
-    return this.#batches.has(1, nowMs) && this.#bytes.has(sizeBytes, nowMs);
+  has({ sizeBytes, isPast = false }: RateWish, nowMs: number): boolean {
+    const batches = isPast ? this.#past : this.#batches;
+    return batches.has(1, nowMs) && this.#bytes.has(sizeBytes, nowMs);
   }
 
   /** It was taken. */
-  take(sizeBytes: number, nowMs: number): void {
-    this.#batches.take(1, nowMs);
+  take({ sizeBytes, isPast = false }: RateWish, nowMs: number): void {
+    const batches = isPast ? this.#past : this.#batches;
+    batches.take(1, nowMs);
     this.#bytes.take(sizeBytes, nowMs);
   }
 }

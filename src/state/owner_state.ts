@@ -1,38 +1,40 @@
 // The durable state of this node: its own document, its journal, the replicas
-// of admins' documents, and the view of all that. In come changes and batches,
-// out goes a promise that they survive a power loss. Reading needs no writable
-// disk. Never publishes over lost records of its own until somebody accepted
-// the loss (peers would take the rest for deletions).
+// of all others' documents, and the view of all that. In come changes and
+// batches, out goes a promise that they survive a power loss. Reading needs no
+// writable disk. Never publishes over lost records of its own until a peer has
+// shown a copy or somebody accepted the loss (peers would take the rest for
+// deletions).
 
 import {
   asPlnError,
   type Bytes,
-  CorruptError,
   type PeerId,
   peerIdOf,
 } from "../kernel/mod.ts";
 import type { ClusterRoot, RootCopy } from "../identity/mod.ts";
 import type { Ports, PrivateKey } from "../ports/mod.ts";
-import type { RowPlace, StoredBatch } from "./batch_row.ts";
-import { sessionBytes } from "./batches.ts";
-import { HybridClock } from "./hybrid_clock.ts";
-import { Journal } from "./journal.ts";
+import { placeInBatch } from "./batch_head.ts";
+import type { RowPlace } from "./batch_row.ts";
+import { addedChanges } from "./entry_changes.ts";
+import { OwnerDocument } from "./document.ts";
+import { PlainDocument } from "./plain_document.ts";
+import type { NewDocument } from "./state_document.ts";
+import type { ForkProof } from "./fork.ts";
+import { OwnSide } from "./own_side.ts";
 import { OwnPace } from "./owner_rate.ts";
-import { Publisher } from "./publisher.ts";
+import type { OwnerHead, OwnerPlace } from "./places.ts";
+import { Projector } from "./projector.ts";
 import { recover, type Recovered } from "./recovery.ts";
-import type { Acceptance } from "./replicas.ts";
+import type { Acceptance } from "./arrivals.ts";
+import type { BatchHandler } from "./listeners.ts";
 import {
   type AdminHead,
-  type BatchHandler,
+  type DocumentChange,
   Replication,
 } from "./replication.ts";
 import { type Change, checkChangeCount, parseChange } from "./schema.ts";
-import {
-  type EntriesView,
-  type IgnoredEntry,
-  Projector,
-  type View,
-} from "./views.ts";
+import type { StateReport } from "./state_report.ts";
+import type { OwnerEntries, View } from "./views.ts";
 
 /** `disk` is the node's own directory, with its lock held. */
 export type StateNeeds = Pick<
@@ -47,104 +49,72 @@ export type StateConfig = {
   readonly root: ClusterRoot;
   /** The directory shows that there was a journal: none means loss. */
   readonly expectsJournal?: boolean;
+  /**
+   * Resolves when reachable peers have shown what they have of the own
+   * document, or after a bounded time. Called once, before the first publish.
+   */
+  readonly askCopies?: () => Promise<void>;
+  /** What holds documents; "plain" has no history, and takes less memory. */
+  readonly documents?: "loro" | "plain";
 };
 
-/** Of this moment, or of this start where a member says so. */
-export type StateReport = {
-  /** Of this start; on the disk from its first publish on. */
-  readonly generation: number;
-  /** Batches of this generation; 0 before the first publish. */
-  readonly seq: number;
-  readonly entries: number;
-  readonly journalBytes: number;
-  /** Torn end that the start cut off: never acknowledged writes. */
-  readonly droppedTailBytes: number;
-  /** Damaged places that the start found in the journal. */
-  readonly corruptRecords: number;
-  /** Other admins' documents that are held. */
-  readonly replicas: number;
-  /** Batches of others that were refused since the start. */
-  readonly refusedBatches: number;
-  /** Of these: two of one owner with one number. */
-  readonly forks: number;
-  /** Put off: their owners sent more than is taken. */
-  readonly deferredBatches: number;
-  /** Entries of this node's own that are stored but do not fit this version. */
-  readonly ignoredEntries: readonly IgnoredEntry[];
-  /** Entries of other admins that were met and count for nothing. */
-  readonly ignoredOfOthers: number;
-  /** What an operator has to know: loss, or why the newest write failed. */
-  readonly fault?: string;
-  readonly faultHint?: string;
+const documentMakers: Readonly<Record<"loro" | "plain", NewDocument>> = {
+  "loro": (owner) => new OwnerDocument(owner),
+  "plain": (owner) => new PlainDocument(owner),
 };
 
-const lossHint = 'Run "pln recover --accept-loss"';
-const lossText = "Own state records are damaged and missing";
-const unsyncedText = "The journal could not be made durable at the start";
+type Parts = {
+  readonly recovered: Recovered;
+  readonly own: OwnSide;
+  readonly replication: Replication;
+  readonly scope: AsyncDisposableStack;
+};
+
+/** What is different in the view. */
+export type StateChange = {
+  /** Whose documents have changed. */
+  readonly owners: ReadonlySet<PeerId>;
+  /** Whether rights may be others. */
+  readonly isRights: boolean;
+};
 
 /** One a directory. Disposing ends the publishes under way first. */
 export class OwnerState implements AsyncDisposable {
   readonly #needs: StateNeeds;
   readonly #recovered: Recovered;
-  readonly #journal: Journal;
-  readonly #publisher: Publisher;
+  readonly #own: OwnSide;
   readonly #projector: Projector;
   readonly #replication: Replication;
   readonly #scope: AsyncDisposableStack;
-  readonly #generation: number;
   readonly #pace = new OwnPace();
-  readonly #handlers = new Set<(view: View) => void>();
-  #entries: EntriesView | undefined;
-  #view: View | undefined;
-  #isLossy: boolean;
+  readonly #handlers = new Set<(change: StateChange) => void>();
+  readonly #followers = new Set<(change: DocumentChange) => void>();
+  readonly #cloneHandlers = new Set<() => void>();
 
   private constructor(
     needs: StateNeeds,
     config: StateConfig,
-    options: {
-      readonly recovered: Recovered;
-      readonly replication: Replication;
-      readonly scope: AsyncDisposableStack;
-    },
+    { recovered, own, replication, scope }: Parts,
   ) {
-    const { recovered, replication, scope } = options;
-    const { document } = recovered;
     this.#needs = needs;
     this.#recovered = recovered;
-    this.#isLossy = recovered.isLossy;
-    this.#scope = scope;
-    this.#generation = recovered.generation + 1;
-    this.#projector = new Projector(document.owner, needs.signer);
+    this.#own = own;
     this.#replication = replication;
-    replication.watch(() => this.#changed());
+    this.#scope = scope;
+    const self = own.owner;
+    this.#projector = new Projector(needs, { self, root: config.root });
+    for (const document of [own.document, ...replication.documents()]) {
+      const { owner } = document;
+      this.#projector.apply(owner, addedChanges(document.operations()));
+    }
+    replication.watch((change) => this.#changed(change));
+    own.connect({
+      onApplied: (fresh, changes) => replication.published(fresh, changes),
+      wantsBase: (sizeBytes) => this.#wantsBase(sizeBytes),
+      onClone: () => this.#cloned(),
+    });
     // Released in reverse: the last view is kept before the document is freed.
     scope.defer(() => void this.view());
-    this.#journal = scope.use(
-      new Journal(needs, {
-        ...recovered.newest,
-        isDamaged: recovered.isLossy,
-      }),
-    );
-    this.#publisher = scope.use(
-      new Publisher({
-        signer: needs.signer,
-        log: needs.log,
-        document,
-        journal: this.#journal,
-        clock: new HybridClock(needs.clock, recovered.time),
-        wantsBase: (sizeBytes) => this.#wantsBase(sizeBytes),
-        onApplied: (fresh) => this.#published(fresh),
-      }, {
-        key: config.key,
-        cluster: config.root.cluster,
-        generation: this.#generation,
-        session: needs.random.bytes(sessionBytes),
-        hash: recovered.hash,
-        // After a failed sync before a kill, a sync of the same file now can
-        // say yes without the bytes: only a new file settles an old one.
-        isSettled: recovered.newest.number === 0,
-      }),
-    );
   }
 
   /** For `openOwnerState`, which states the errors. */
@@ -156,25 +126,29 @@ export class OwnerState implements AsyncDisposable {
     const { root } = config;
     const owner = peerIdOf(config.key.publicKey);
     const { cluster } = root;
-    const recovered = await recover(needs, { owner, cluster });
-    const { document, row } = recovered;
-    scope.use(document);
+    const newDocument = documentMakers[config.documents ?? "loro"];
+    const found = await recover(needs, { owner, cluster, newDocument });
+    const isMissing = config.expectsJournal === true &&
+      found.newest.number === 0;
+    const recovered = { ...found, isLossy: found.isLossy || isMissing };
+    const { key, askCopies } = config;
+    const own = scope.use(
+      new OwnSide(needs, { key, root, recovered, askCopies }),
+    );
     const replication = scope.use(
       await Replication.open(needs, {
         self: owner,
         trust: { signer: needs.signer, root },
-        row,
-        operations: document.operations(),
+        row: recovered.row,
+        operations: recovered.document.operations(),
+        copies: own.copies,
+        onTime: (time) => own.observe(time),
+        newDocument,
       }),
     );
-    const isMissing = config.expectsJournal === true &&
-      recovered.newest.number === 0;
-    const isLossy = recovered.isLossy || isMissing;
-    const state = new OwnerState(needs, config, {
-      recovered: { ...recovered, isLossy },
-      replication,
-      scope: scope.move(),
-    });
+    scope.use(own); // ends before the replicas do; twice is harmless
+    const parts = { recovered, own, replication, scope: scope.move() };
+    const state = new OwnerState(needs, config, parts);
     const { ignoredEntries, ...facts } = state.report();
     needs.log.info("state.opened", {
       ...facts,
@@ -185,13 +159,47 @@ export class OwnerState implements AsyncDisposable {
 
   /** What the documents say now; computed when one changed, then kept. */
   view(): View {
-    this.#entries ??= this.#projector.project([this.#recovered.document]);
-    this.#view ??= {
-      ...this.#entries,
-      rights: this.#replication.rights(),
-      adminRecords: this.#replication.adminRecords(),
-    };
-    return this.#view;
+    this.#projector.setRights(this.#replication.rights());
+    return this.#projector.view();
+  }
+
+  /** How far each stored document reaches; the own one once it was published. */
+  places(): Iterable<OwnerHead> {
+    return this.#replication.places();
+  }
+
+  /** As `places`, of one owner; undefined when nothing of it is stored. */
+  placeOf(owner: PeerId): OwnerHead | undefined {
+    return this.#replication.placeOf(owner);
+  }
+
+  /** The owner of a stored document by the first 16 hex digits of its id. */
+  ownerOf(prefix: string): PeerId | undefined {
+    return this.#replication.ownerOf(prefix);
+  }
+
+  /**
+   * `limits.stateBuckets` digests of 8 bytes over all places: equal buckets
+   * hold equal documents. A bucket is the owners whose first 6 bits are its
+   * number.
+   */
+  buckets(): readonly Bytes[] {
+    return this.#replication.buckets();
+  }
+
+  /** The places of the owners of one bucket. */
+  placesOfBucket(index: number): readonly OwnerHead[] {
+    return this.#replication.placesOfBucket(index);
+  }
+
+  /** Why an owner's newest generation is void; undefined when it is not. */
+  forkOf(owner: PeerId): ForkProof | undefined {
+    return this.#replication.forkOf(owner);
+  }
+
+  /** Of all void generations that are kept, the newest first. */
+  forksOf(owner: PeerId): readonly ForkProof[] {
+    return this.#replication.forksOf(owner);
   }
 
   /** How far the admins' documents reach here, the own one first. */
@@ -200,9 +208,9 @@ export class OwnerState implements AsyncDisposable {
   }
 
   /**
-   * The signed batches of an admin's document that somebody lacks who is at
-   * `place`; from the newest base on when that is what it takes. Empty for who
-   * is no admin.
+   * The signed batches of a stored document, the own one too, that somebody
+   * lacks who is at `place`; from the newest base on when that is what it
+   * takes. Empty when there are none.
    */
   batchesSince(owner: PeerId, place: RowPlace): readonly Bytes[] {
     return this.#replication.batchesSince(owner, place);
@@ -217,24 +225,45 @@ export class OwnerState implements AsyncDisposable {
   }
 
   /**
-   * Takes a signed batch of another admin from whomever; it is durable and in
-   * the view when this says "new". Permanent facts decide alone, so that all
-   * nodes hold the same. What is refused is counted and logged. What costs
-   * something is paid by the batch's owner, who has a limit; above it the
-   * answer is "later", until there is room.
+   * Takes a signed batch of any owner from whomever; it is in the view when
+   * this says "new". Permanent facts decide alone, so that all nodes hold the
+   * same. What is refused is counted and logged. What costs something is paid
+   * by the batch's owner, who has a limit; above it the answer is "later",
+   * until there is room. Own batches of an earlier start are taken too: they
+   * are how a node learns what its disk has lost.
    *
    * @param said Whose batch its sender says it is; another's is refused.
    * @returns "gap" when something before it is missing: ask for that; "later"
-   * to ask for this one again.
+   * to ask for this one again; "waiting" when nobody has named its owner yet.
    * @throws {DiskError | ClosedError} Not stored; safe to retry.
    */
   accept(bytes: Bytes, said?: PeerId): Promise<Acceptance> {
     return this.#replication.accept(bytes, said);
   }
 
+  /** Whose a signed batch says it is; undefined when it is none. */
+  placeIn(bytes: Bytes): OwnerPlace | undefined {
+    return placeInBatch(bytes);
+  }
+
   /**
-   * Calls `handle` with each batch that is new here, until disposed: own ones
-   * of an admin, and those that `accept` took, with the very bytes it was given.
+   * Takes the proof that an owner signed two batches that contradict each
+   * other: its generation is void then.
+   *
+   * @throws {DiskError | ClosedError} Not stored; safe to retry.
+   */
+  acceptFork(proof: ForkProof, said?: PeerId): Promise<Acceptance> {
+    return this.#replication.acceptFork(proof, said);
+  }
+
+  /** Calls `handle` with each owner whose generation became void here. */
+  onFork(handle: (owner: PeerId) => void): Disposable {
+    return this.#replication.onFork(handle);
+  }
+
+  /**
+   * Calls `handle` with each batch that is new here, until disposed: own ones,
+   * and those that `accept` took, with the very bytes it was given.
    */
   onBatch(handle: BatchHandler): Disposable {
     return this.#replication.onBatch(handle);
@@ -248,51 +277,77 @@ export class OwnerState implements AsyncDisposable {
    * @throws {LimitError} An entry or the document gets too large; nothing was
    * written.
    * @throws {CorruptError} Own records are lost; see `acceptLoss`.
+   * @throws {ConflictError} Another node publishes with this node's key.
    * @throws {DiskError} Not acknowledged; safe to retry.
    */
   async publish(changes: readonly Change[]): Promise<void> {
-    if (this.#isLossy) {
-      throw new CorruptError(`Cannot publish: ${lossText}`, {
-        hint: lossHint,
-      });
-    }
     checkChangeCount(changes.length);
-    await this.#publisher.publish(changes.map(parseChange));
+    await this.#own.publish(changes.map(parseChange));
+  }
+
+  /**
+   * Where to ask a peer from that shows this place of the own document;
+   * undefined when this node knows all of it.
+   */
+  wantsOwn(shown: RowPlace): RowPlace | undefined {
+    return this.#own.copies.wants(shown);
+  }
+
+  /** Calls `handle` when another node is found to publish with this key. */
+  onClone(handle: () => void): Disposable {
+    const own = () => handle();
+    this.#cloneHandlers.add(own);
+    return { [Symbol.dispose]: () => void this.#cloneHandlers.delete(own) };
   }
 
   /** JSON of an entry of the own document; undefined: there is none. */
   ownText(section: string, key: string): string | undefined {
-    return this.#recovered.document.get(section, key);
+    return this.#own.document.get(section, key);
   }
 
-  /** Calls `handle` with the view after each change, until disposed. */
-  onChange(handle: (view: View) => void): Disposable {
-    const own = (view: View) => handle(view); // one handle may be set twice
+  /** Calls `handle` after each change, until disposed; the view shows it. */
+  onChange(handle: (change: StateChange) => void): Disposable {
+    const own = (change: StateChange) => handle(change); // set twice, maybe
     this.#handlers.add(own);
     return { [Symbol.dispose]: () => void this.#handlers.delete(own) };
   }
 
+  /** What each stored document says in effect, the own one first. */
+  *documents(): Iterable<OwnerEntries> {
+    yield this.#own.document;
+    yield* this.#replication.documents();
+  }
+
+  /** As `onChange`, with what has changed of each document, in order. */
+  onDocument(handle: (change: DocumentChange) => void): Disposable {
+    const own = (change: DocumentChange) => handle(change);
+    this.#followers.add(own);
+    return { [Symbol.dispose]: () => void this.#followers.delete(own) };
+  }
+
   /** Of this moment; cheap enough for every status request. */
   report(): StateReport {
-    const fault = this.#fault();
-    const { replicas, refused, forks, deferred } = this.#replication.counts;
-    const { ignored, rights } = this.view();
-    const self = this.#recovered.document.owner;
+    const { owner: self, fault, copies, generation, seq } = this.#own;
+    const { refused, deferred, ...counts } = this.#replication.counts;
+    const { rights } = this.view();
     return {
-      generation: this.#generation,
-      seq: this.#publisher.seq,
-      entries: this.#recovered.document.entryCount,
-      journalBytes: this.#journal.sizeBytes,
+      ...{ generation, seq },
+      entries: this.#own.document.entryCount,
+      journalBytes: this.#own.journalBytes,
       droppedTailBytes: this.#recovered.droppedTailBytes,
       corruptRecords: this.#recovered.corruptRecords,
-      ...{ replicas, refusedBatches: refused, forks },
-      deferredBatches: deferred,
-      ignoredEntries: [...ignored, ...rights.ignoredOf(self)],
+      ...counts,
+      ...{ refusedBatches: refused, deferredBatches: deferred },
+      ignoredEntries: [
+        ...this.#projector.owner(self)?.ignored() ?? [],
+        ...rights.ignoredOf(self),
+      ],
       get ignoredOfOthers() { // a walk, which few readers need
         return rights.ignoredCount({ without: self });
       },
-      ...(fault === undefined ? {} : { fault }),
-      ...(fault === lossText ? { faultHint: lossHint } : {}),
+      isCloned: copies.isClone,
+      ...(fault === undefined ? {} : { fault: fault.text }),
+      ...(fault?.hint === undefined ? {} : { faultHint: fault.hint }),
     };
   }
 
@@ -302,43 +357,39 @@ export class OwnerState implements AsyncDisposable {
    *
    * @throws {DiskError} Still damaged; safe to retry.
    */
-  async acceptLoss(): Promise<void> {
-    if (!this.#isLossy) return;
-    await this.#publisher.publish([], { isBaseWanted: true });
-    this.#isLossy = false;
-    this.#needs.log.warn("state.loss_accepted", {
-      entries: this.#recovered.document.entryCount,
-    });
-  }
-
-  #fault(): string | undefined {
-    if (this.#isLossy) return lossText;
-    if (this.#publisher.fault !== undefined) return this.#publisher.fault;
-    const isSynced = this.#recovered.isSynced || this.#publisher.seq > 0;
-    return isSynced ? undefined : unsyncedText;
+  acceptLoss(): Promise<void> {
+    return this.#own.acceptLoss();
   }
 
   /** Others put off what comes too fast: then a base helps them. */
   #wantsBase(sizeBytes: number): boolean {
-    return this.#replication.isShared &&
-      this.#pace.wantsBase(sizeBytes, this.#needs.clock.nowMs());
+    return this.#pace.wantsBase(sizeBytes, this.#needs.clock.nowMs());
   }
 
-  #published(fresh: readonly StoredBatch[]): void {
-    this.#entries = undefined;
-    this.#replication.published(fresh);
-  }
-
-  #changed(): void {
-    this.#view = undefined;
+  #changed(change: DocumentChange): void {
+    const { owner, changes, isRights } = change;
+    this.#projector.apply(owner, changes);
+    const isGone = change.place === undefined && owner !== this.#own.owner;
+    if (isGone) this.#projector.drop(owner);
+    for (const handle of [...this.#followers]) {
+      this.#call(() => handle(change));
+    }
+    const owners = new Set([owner]);
     for (const handle of [...this.#handlers]) {
-      try {
-        handle(this.view());
-      } catch (cause) {
-        this.#needs.log.error("state.listener_failed", {
-          reason: asPlnError(cause).message,
-        });
-      }
+      this.#call(() => handle({ owners, isRights }));
+    }
+  }
+
+  #cloned(): void {
+    for (const handle of [...this.#cloneHandlers]) this.#call(handle);
+  }
+
+  #call(handle: () => void): void {
+    try {
+      handle();
+    } catch (cause) {
+      const reason = asPlnError(cause).message;
+      this.#needs.log.error("state.listener_failed", { reason });
     }
   }
 

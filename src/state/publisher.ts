@@ -1,55 +1,58 @@
 // The one writer of an owner's document. In come checked operations, out go
 // signed batches: journalled, synced, and only then applied and acknowledged.
-// Publishes that wait at the same time share one sync (group commit). Never
-// shows or acknowledges what a power loss could still take back.
+// Publishes that wait at the same time share one sync (group commit). When the
+// document has to be another one, its base is written before anything else.
+// Never shows or acknowledges what a power loss could still take back.
 
 import {
   asPlnError,
-  type Bytes,
   ClosedError,
-  type ClusterId,
   LimitError,
   limits,
-  type PlnError,
+  PlnError,
 } from "../kernel/mod.ts";
-import type { Ports, PrivateKey } from "../ports/mod.ts";
-import { encodeSignedBatch, signBatch, type SignedBatch } from "./batches.ts";
-import type { StoredBatch } from "./batch_row.ts";
-import type { OwnerDocument } from "./document.ts";
-import { Draft } from "./draft.ts";
-import type { HybridClock } from "./hybrid_clock.ts";
-import type { Journal } from "./journal.ts";
-import { type Operation, rightsSections } from "./schema.ts";
+import type { Log } from "../ports/mod.ts";
 import { isOwnAuthority } from "./admin_entries.ts";
+import type { StoredBatch } from "./batch_row.ts";
+import type { BatchForm, BatchWriter, Opened } from "./batch_writer.ts";
+import { Draft } from "./draft.ts";
+import type { Journal } from "./journal.ts";
+import type { OwnLimits } from "./own_limits.ts";
+import { type Operation, rightsSections } from "./schema.ts";
+import type { StateDocument } from "./state_document.ts";
 
-/** Where the owner's row of batches stands. */
-type Head = {
-  readonly seq: number;
-  readonly hash: Bytes;
-  readonly rev: number;
+/** What the document has to hold in the place of what it does. */
+export type Replacement = {
+  readonly operations: readonly Operation[];
+  /** Undefined: the generation goes on. */
+  readonly opened: Opened | undefined;
 };
 
-export type PublisherConfig = {
-  readonly key: PrivateKey;
-  readonly cluster: ClusterId;
-  readonly generation: number;
-  readonly session: Bytes;
-  /** The hash of the newest batch of earlier generations. */
-  readonly hash: Bytes;
-  /** Whether a restart would find exactly what the document shows. */
-  readonly isSettled: boolean;
+/** What decides how a start begins, and whether it goes on. */
+export type PublisherCourse = {
+  /** Waited for before the first batch. Never rejects. */
+  readonly ready: () => Promise<void>;
+  /** Asked once, for the first batch. */
+  readonly open: () => Opened;
+  /** Asked before each group; undefined: the document stays as it is. */
+  readonly replacement: () => Promise<Replacement | undefined>;
+  /** It is durable, and the document. */
+  readonly onReplaced: () => void;
 };
 
 export type PublisherParts = {
-  readonly signer: Ports["signer"];
-  readonly log: Ports["log"];
-  readonly document: OwnerDocument;
+  readonly log: Log;
+  readonly document: StateDocument;
   readonly journal: Journal;
-  readonly clock: HybridClock;
+  readonly writer: BatchWriter;
+  readonly limits: OwnLimits;
+  readonly course: PublisherCourse;
   /** Asked once for each batch; the size is a base's. */
   readonly wantsBase: (sizeBytes: number) => boolean;
-  /** Called once for each group that changed the document. */
+  /** Called with each batch that is durable, to be applied. */
   readonly onApplied: (fresh: readonly StoredBatch[]) => void;
+  /** Operations that are acknowledged now, and applied. */
+  readonly onAcknowledged: (operations: readonly Operation[]) => void;
 };
 
 type Pending = {
@@ -60,11 +63,14 @@ type Pending = {
   readonly reject: (cause: unknown) => void;
 };
 
+function isOfRights({ section }: Operation): boolean {
+  return rightsSections.has(section);
+}
+
 type Written = { readonly pending: Pending; readonly stored?: StoredBatch };
 
 export class Publisher implements AsyncDisposable {
   readonly #parts: PublisherParts;
-  readonly #config: PublisherConfig;
   #queue: Pending[] = [];
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -72,27 +78,35 @@ export class Publisher implements AsyncDisposable {
   #isSettled: boolean;
   #fault: string | undefined;
   #bug: PlnError | undefined;
-  /** What the last record in the journal was. */
-  #head: Head;
-  /** What the last acknowledged record was. */
-  #durable: Head;
+  #isReplacementDue = false;
 
-  constructor(parts: PublisherParts, config: PublisherConfig) {
+  /** @param isSettled Whether a restart would find what the document shows. */
+  constructor(parts: PublisherParts, isSettled: boolean) {
     this.#parts = parts;
-    this.#config = config;
-    this.#isSettled = config.isSettled;
-    this.#head = { seq: 0, hash: config.hash, rev: 0 };
-    this.#durable = this.#head;
-  }
-
-  /** Of the newest acknowledged batch of this start; 0 before there is one. */
-  get seq(): number {
-    return this.#durable.seq;
+    this.#isSettled = isSettled;
   }
 
   /** Why the newest write failed; undefined when it did not. */
   get fault(): string | undefined {
     return this.#fault;
+  }
+
+  /** The document is no longer what the journal says. */
+  unsettle(): void {
+    this.#isSettled = false;
+  }
+
+  /** There may be a replacement: it is written at once. */
+  replace(): void {
+    if (this.#isClosed || this.#bug !== undefined) return;
+    this.#isReplacementDue = true;
+    this.#running ??= this.#drain();
+  }
+
+  /** Refuses everything from now on, what waits included. */
+  stop(reason: PlnError): void {
+    this.#bug ??= reason;
+    this.#fault = reason.message;
   }
 
   /** Resolves when the operations are durable and applied. */
@@ -120,48 +134,98 @@ export class Publisher implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     await Promise.resolve(); // lets publishes of the same turn join the group
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#isReplacementDue) {
+      if (this.#parts.writer.generation === undefined) await this.#begin();
+      const isReplaced = await this.#replaceFirst();
       const group = this.#queue;
       this.#queue = [];
       if (this.#bug !== undefined) {
         for (const pending of group) pending.reject(this.#bug);
         continue;
       }
+      if (isReplaced !== true) {
+        for (const pending of group) pending.reject(isReplaced.cause);
+        continue;
+      }
       try {
         await this.#commit(group);
       } catch (cause) {
-        // A bug: the document may lack what the journal has. No base may be
-        // made of it, so nothing is published until the next start.
-        this.#bug = asPlnError(cause);
-        this.#fail(cause);
+        this.#failForGood(cause);
         for (const pending of group) pending.reject(this.#bug);
       }
     }
     this.#running = undefined;
   }
 
+  async #begin(): Promise<void> {
+    const { course, writer } = this.#parts;
+    await course.ready();
+    if (this.#bug === undefined) writer.open(course.open());
+  }
+
+  /**
+   * Before anything else: what is published on top of another document could
+   * be acknowledged and lost. After a failure the next publish tries again.
+   */
+  async #replaceFirst(): Promise<true | { readonly cause: unknown }> {
+    this.#isReplacementDue = false;
+    if (this.#bug !== undefined) return true;
+    try {
+      const replacement = await this.#parts.course.replacement();
+      const isWanted = replacement !== undefined && this.#bug === undefined;
+      if (isWanted) await this.#replace(replacement);
+      return true;
+    } catch (cause) {
+      if (cause instanceof PlnError) this.#fail(cause);
+      else this.#failForGood(cause);
+      return { cause };
+    }
+  }
+
+  async #replace({ operations, opened }: Replacement): Promise<void> {
+    const { writer, course, onApplied } = this.#parts;
+    if (opened !== undefined) writer.open(opened);
+    const form = { base: true, isRights: true };
+    const stored = await writer.write(operations, form);
+    writer.synced();
+    this.#stored(stored);
+    onApplied([stored]);
+    course.onReplaced();
+  }
+
+  /**
+   * A bug: the document may lack what the journal has. No base may be made of
+   * it, so nothing is published until the next start.
+   */
+  #failForGood(cause: unknown): void {
+    this.#bug = asPlnError(cause);
+    this.#fail(cause);
+  }
+
   async #commit(group: readonly Pending[]): Promise<void> {
-    const draft = new Draft(this.#parts.document);
+    const { document, journal, writer } = this.#parts;
+    const draft = new Draft(document);
     const written = await this.#writeAll(draft, group);
     try {
-      await this.#parts.journal.sync();
+      await journal.sync();
     } catch (cause) {
       this.#fail(cause);
-      // Its numbers are used up: the records may still be found by a restart.
-      this.#head = { ...this.#durable, seq: this.#head.seq };
+      writer.failed();
       for (const { pending } of written) pending.reject(cause);
       return;
     }
-    this.#durable = this.#head;
+    writer.synced();
     const fresh = written.map(({ stored }) => stored)
       .filter((stored) => stored !== undefined);
-    for (const { batch } of fresh) this.#parts.document.apply(batch);
     if (fresh.length > 0) {
       // A base that failed may be found by a restart, with what it refused.
-      this.#isSettled = !this.#parts.journal.isBroken;
+      this.#isSettled = !journal.isBroken;
       this.#parts.onApplied(fresh);
     }
-    for (const { pending } of written) pending.resolve();
+    for (const { pending } of written) {
+      this.#parts.onAcknowledged(pending.operations);
+      pending.resolve();
+    }
   }
 
   /** A refusal concerns one publish; a broken journal all behind it too. */
@@ -200,64 +264,38 @@ export class Publisher implements AsyncDisposable {
     const operations = draft.effective(pending.operations);
     const isIdle = operations.length === 0;
     if (isIdle && this.#isSettled && !pending.isBaseWanted) return undefined;
-    draft.checkLimits(operations);
-    const { journal, wantsBase } = this.#parts;
+    const { journal, wantsBase, writer } = this.#parts;
+    this.#parts.limits.check(draft, operations);
     const isBaseBetter = wantsBase(draft.sizeBytes);
     const base = isIdle || pending.isBaseWanted || isBaseBetter ||
+      writer.needsBase ||
       operations.some(isOwnAuthority) || journal.needsBase(draft.sizeBytes);
-    const signed = this.#sign(
+    const stored = await this.#store(
       base ? draft.full(operations) : operations,
-      { base, touched: operations },
+      { base, isRights: operations.some(isOfRights) },
     );
-    const stored = { ...signed, bytes: encodeSignedBatch(signed) };
-    await this.#store(stored);
     draft.add(operations);
     return stored;
   }
 
-  #sign(
+  async #store(
     operations: readonly Operation[],
-    options: { readonly base: boolean; readonly touched: readonly Operation[] },
-  ): SignedBatch {
-    const { key, cluster, generation, session } = this.#config;
-    const { seq, hash, rev } = this.#head;
-    const isNewRev = this.#durable.seq === 0 ||
-      options.touched.some(({ section }) => rightsSections.has(section));
-    const signed = signBatch({
-      owner: this.#parts.document.owner,
-      generation,
-      session,
-      seq: seq + 1,
-      prev: hash,
-      base: options.base,
-      rev: isNewRev ? seq + 1 : rev,
-      operations,
-      hlc: this.#parts.clock.next(),
-    }, { signer: this.#parts.signer, key, cluster });
-    if (signed.body.length <= limits.stateBatchBytesMax) return signed;
-    throw new LimitError(
-      `A publish of ${signed.body.length} bytes is over ` +
-        `${limits.stateBatchBytesMax}`,
-      { hint: "Publish it in several steps" },
-    );
-  }
-
-  async #store(signed: StoredBatch): Promise<void> {
-    const { journal } = this.#parts;
-    const { bytes: record } = signed;
-    const { seq, rev } = signed.batch;
+    form: BatchForm,
+  ): Promise<StoredBatch> {
     try {
-      if (signed.batch.base) {
-        await journal.startFile(record, this.#config);
-      } else await journal.append(record);
+      const stored = await this.#parts.writer.write(operations, form);
+      this.#stored(stored);
+      return stored;
     } catch (cause) {
-      this.#fail(cause);
-      // A base that failed may be on the disk: its number is used up.
-      if (signed.batch.base) this.#head = { ...this.#head, seq };
+      const isRefused = cause instanceof LimitError &&
+        !this.#parts.journal.isBroken;
+      if (!isRefused) this.#fail(cause);
       throw cause;
     }
-    if (signed.batch.base) this.#isSettled = true;
-    this.#head = { seq, hash: signed.hash, rev };
+  }
+
+  #stored({ batch }: StoredBatch): void {
+    if (batch.base) this.#isSettled = true;
     this.#fault = undefined;
   }
 

@@ -21,19 +21,24 @@ import {
   parseSignedBatch,
   type SignedBatch,
 } from "./batches.ts";
-import { BatchRow } from "./batch_row.ts";
-import { OwnerDocument } from "./document.ts";
+import { BatchRow, type RowPlace, type StoredBatch } from "./batch_row.ts";
 import { laterTime, timeZero } from "./hybrid_clock.ts";
 import { type JournalName, listJournal, settleJournal } from "./journal.ts";
+import { comparePlace, noPlace } from "./places.ts";
+import type { NewDocument, StateDocument } from "./state_document.ts";
 import { type JournalScan, scanJournal } from "./journal_file.ts";
 
 export type RecoveryNeeds = Pick<Ports, "disk" | "log" | "signer">;
 
 /** Whose journal it is. */
-export type Owner = { readonly owner: PeerId; readonly cluster: ClusterId };
+export type Owner = {
+  readonly owner: PeerId;
+  readonly cluster: ClusterId;
+  readonly newDocument: NewDocument;
+};
 
 export type Recovered = {
-  readonly document: OwnerDocument;
+  readonly document: StateDocument;
   /** The largest generation found; 0 for an empty journal. */
   readonly generation: number;
   /** The newest time found. */
@@ -42,6 +47,10 @@ export type Recovered = {
   readonly hash: Bytes;
   /** For peers; empty when records are missing. */
   readonly row: BatchRow;
+  /** What is left when records are missing; else empty. */
+  readonly rest: readonly StoredBatch[];
+  /** The newest place that the journal speaks of, lost or not. */
+  readonly place: RowPlace;
   readonly newest: { readonly number: number; readonly sizeBytes: number };
   /** Damaged stretches, refused records and damaged headers. */
   readonly corruptRecords: number;
@@ -64,17 +73,19 @@ type JournalFile = {
 /** What the records of all files add up to, while they are replayed. */
 class Replay {
   readonly #needs: RecoveryNeeds;
-  readonly document: OwnerDocument;
+  readonly document: StateDocument;
   generation = 0;
   time = timeZero;
   corruptRecords = 0;
   isLossy = false;
   row = BatchRow.empty;
+  readonly found: StoredBatch[] = [];
+  place: RowPlace = noPlace;
   #last: SignedBatch | undefined;
 
-  constructor(needs: RecoveryNeeds, owner: PeerId) {
+  constructor(needs: RecoveryNeeds, { owner, newDocument }: Owner) {
     this.#needs = needs;
-    this.document = new OwnerDocument(owner, needs.signer);
+    this.document = newDocument(owner);
   }
 
   get hash(): Bytes {
@@ -89,6 +100,9 @@ class Replay {
     if (refused + badRegions > 0 || !file.hasBase) this.isLossy = true;
     this.generation = Math.max(this.generation, header?.generation ?? 0);
     for (const signed of file.batches) this.#batch(signed);
+    if (this.generation > this.place.generation) { // its base is lost
+      this.place = { generation: this.generation, seq: 1 };
+    }
   }
 
   #batch(signed: SignedBatch): void {
@@ -101,7 +115,12 @@ class Replay {
       });
     }
     this.document.apply(batch);
-    this.row = this.row.with({ ...signed, bytes: encodeSignedBatch(signed) });
+    const stored = { ...signed, bytes: encodeSignedBatch(signed) };
+    this.row = this.row.with(stored);
+    this.found.push(stored);
+    if (comparePlace(batch, this.place) > 0) {
+      this.place = { generation: batch.generation, seq: batch.seq };
+    }
     this.#last = signed;
     this.generation = Math.max(this.generation, batch.generation);
     this.time = laterTime(this.time, batch.hlc);
@@ -203,7 +222,7 @@ export async function recover(
 ): Promise<Recovered> {
   const names = await listJournal(needs);
   const files = await readFiles(needs, names, owner);
-  const replay = new Replay(needs, owner.owner);
+  const replay = new Replay(needs, owner);
   for (const file of files) replay.file(file);
   const newest = files.at(-1);
   const droppedTailBytes = newest?.hasBase === true ? newest.scan.tailBytes : 0;
@@ -216,6 +235,8 @@ export async function recover(
     time: replay.time,
     hash: replay.hash,
     row: replay.isLossy ? BatchRow.empty : replay.row,
+    rest: replay.isLossy ? replay.found : [],
+    place: replay.place,
     newest: {
       number: newest?.name.number ?? 0,
       sizeBytes: newest?.sizeBytes ?? 0,

@@ -1,241 +1,296 @@
-// The replicas of all other admins' documents. In come signed batches from
-// anybody, out go the documents that rights are projected from and the rows
-// that peers ask for. At most `adminsMax` owners are held: those that the root
-// made admins. Never holds what its owner did not sign.
+// The replicas of all other owners' documents. In come replicas that took
+// something, and rights that say who belongs here; out go documents and what
+// became of them. Stored are admins, by an authority of the root, and owners whom
+// rights name; others wait in memory, unseen. Never shows a document of somebody
+// whom nobody named.
 
+import { asPlnError, limits, type PeerId } from "../kernel/mod.ts";
+import type { AdminDocument, Rights } from "../identity/mod.ts";
+import { type AuthorityTrust, isOwnAuthority } from "./admin_entries.ts";
+import { type EntryChange, mergedChanges } from "./changes.ts";
 import {
-  asPlnError,
-  type Bytes,
-  ClosedError,
-  limits,
-  type PeerId,
-  PlnError,
-} from "../kernel/mod.ts";
-import type { AdminDocument } from "../identity/mod.ts";
-import type { AuthorityTrust } from "./admin_entries.ts";
-import { type BatchHead, readBatchHead } from "./batch_head.ts";
-import type { BatchRow, Judgement, Refusal, StoredBatch } from "./batch_row.ts";
-import { BatchError, checkSignature, readSignedBatch } from "./batches.ts";
-import type { NodeRecord } from "./node_entries.ts";
-import { Replica, type ReplicaNeeds } from "./replica.ts";
-import { listReplicas, ReplicaFile } from "./replica_file.ts";
-
-/**
- * What became of a batch: "gap" when something before it is missing, "later"
- * when its owner sends more than is taken. Both were not stored.
- */
-export type Acceptance = "new" | "known" | "gap" | "later" | "refused";
+  allAdded,
+  allRemoved,
+  Replica,
+  type ReplicaNeeds,
+  type ReplicaStep,
+} from "./replica.ts";
+import { ReplicaLog } from "./replica_log.ts";
+import { RecordReader, recordsOf, recordsOfAll } from "./replica_records.ts";
+import type { NewDocument } from "./state_document.ts";
+import { WaitingOwners } from "./waiting_owners.ts";
 
 export type ReplicasConfig = {
   /** Whose own document is not kept here. */
   readonly self: PeerId;
   readonly trust: AuthorityTrust;
-  /** Called with batches of one owner that are durable and applied. */
-  readonly onApplied: (fresh: readonly StoredBatch[]) => void;
+  readonly newDocument: NewDocument;
+  /** Of this moment. */
+  readonly rights: () => Rights;
+  /** Called with what others may see of a replica now; `step` led to it. */
+  readonly onApplied: (replica: Replica, step: ReplicaStep) => void;
 };
 
-/** Counts since the start. */
-export type ReplicaCounts = {
-  readonly refused: number;
-  /** Of these: two batches of one number. */
-  readonly forks: number;
-  /** Put off: their owners sent more than is taken. */
-  readonly deferred: number;
+const nothing: Omit<ReplicaStep, "changes" | "isRights"> = {
+  fresh: [],
+  forks: [],
 };
 
 /** Disposing ends what is being stored first. */
 export class Replicas implements AsyncDisposable {
   readonly #needs: ReplicaNeeds;
   readonly #config: ReplicasConfig;
-  readonly #replicas = new Map<PeerId, Replica>();
-  readonly #scope = new AsyncDisposableStack();
-  #refused = 0;
-  #forks = 0;
-  #deferred = 0;
+  readonly #stored = new Map<PeerId, Replica>();
+  readonly #waiting: WaitingOwners;
+  readonly #log: ReplicaLog;
+  #isClosed = false;
+  /** Generations that were found void since the start. */
+  forks = 0;
 
   /** Empty until `load`. */
   constructor(needs: ReplicaNeeds, config: ReplicasConfig) {
     this.#needs = needs;
     this.#config = config;
+    this.#waiting = new WaitingOwners((replica) => this.#discard(replica));
+    this.#log = new ReplicaLog(needs, {
+      snapshot: () =>
+        [...this.#stored.values()]
+          .flatMap(({ generations }) => recordsOfAll(generations)),
+    });
   }
 
-  /** @throws {NewerFormatError | DiskError} The directory cannot be read. */
+  /** How many are in memory only: nobody has named their owners. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * What the disk has; nothing of it shows before `review`.
+   *
+   * @throws {NewerFormatError | DiskError} The directory cannot be read.
+   */
   async load(): Promise<void> {
-    const owners = await listReplicas(this.#needs);
-    for (const owner of owners) {
-      const isWanted = owner !== this.#config.self &&
-        this.#replicas.size < limits.adminsMax;
-      if (!isWanted) {
-        await new ReplicaFile(this.#needs, owner).remove();
-        continue;
-      }
-      const replica = this.#open(owner);
-      if (await replica.load((record) => this.#readRecord(record))) {
-        this.#scope.use(replica);
-        this.#replicas.set(owner, replica);
-      } else await replica[Symbol.asyncDispose]();
-    }
-  }
-
-  #open(owner: PeerId): Replica {
-    return new Replica(this.#needs, { ...this.#config, owner });
-  }
-
-  #readRecord(record: Uint8Array): StoredBatch | undefined {
     const { signer, root: { cluster } } = this.#config.trust;
-    try {
-      const bytes = new Uint8Array(record);
-      const signed = readSignedBatch(bytes, { signer });
-      checkSignature({ owner: signed.batch.owner, bytes }, { signer, cluster });
-      return { ...signed, bytes };
-    } catch (cause) {
-      if (cause instanceof PlnError) return undefined;
-      throw cause;
+    const { records, isDamaged } = await this.#log.load();
+    const reader = new RecordReader({ signer, cluster });
+    reader.read(records);
+    for (const [owner, generations] of reader.owners) {
+      if (owner === this.#config.self || generations.isEmpty) continue;
+      const replica = this.open(owner);
+      replica.isStored = true;
+      replica.load(generations);
+      this.#stored.set(owner, replica);
+    }
+    if (!isDamaged && reader.lost === 0) return;
+    const owners = this.#stored.size;
+    const { lost } = reader;
+    this.#needs.log.error("state.replicas_damaged", { owners, lost });
+  }
+
+  /** An empty one, which is nowhere yet. */
+  open(owner: PeerId): Replica {
+    return new Replica(this.#needs, {
+      ...this.#config,
+      owner,
+      note: (items) => this.#log.note(items.flatMap(recordsOf)),
+      write: (items) => this.#log.write(items.flatMap(recordsOf)),
+      onApplied: (replica, step) => this.#stepped(replica, step),
+    });
+  }
+
+  /** Those that others may see, in no order that means anything. */
+  *all(): Generator<Replica> {
+    for (const replica of this.#stored.values()) {
+      if (replica.isShown) yield replica;
     }
   }
 
-  get counts(): ReplicaCounts {
-    return {
-      refused: this.#refused,
-      forks: this.#forks,
-      deferred: this.#deferred,
-    };
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
-  /** In no order that means anything. */
-  all(): Iterable<Replica> {
-    return this.#replicas.values();
+  /** Also one that waits, or that others may not see. */
+  find(owner: PeerId): Replica | undefined {
+    return this.#stored.get(owner) ?? this.#waiting.get(owner);
+  }
+
+  /** Undefined too when others may not see it. */
+  get(owner: PeerId): Replica | undefined {
+    const replica = this.#stored.get(owner);
+    return replica?.isShown === true ? replica : undefined;
   }
 
   adminDocuments(): readonly AdminDocument[] {
-    return [...this.#replicas.values()]
+    return [...this.#stored.values()]
       .map(({ adminDocument }) => adminDocument)
       .filter((document) => document !== undefined);
   }
 
-  /** What admins say of themselves; without those that say nothing that fits. */
-  *records(): Iterable<readonly [owner: PeerId, record: NodeRecord]> {
-    for (const { owner, record } of this.#replicas.values()) {
-      if (record !== undefined) yield [owner, record];
+  /**
+   * Compares what is held with rights that have changed: who is named now is
+   * shown, who is not any more is hidden, and what is forgotten goes.
+   *
+   * @param owners Of whom rights may say something else; all unless told.
+   */
+  review(owners: Iterable<PeerId> = this.#stored.keys()): void {
+    const rights = this.#config.rights();
+    for (const owner of [...owners]) {
+      const replica = this.#stored.get(owner);
+      if (replica !== undefined) this.#reviewStored(replica, rights);
+    }
+    for (const replica of this.#waiting.all()) {
+      const { owner } = replica;
+      if (this.#forget(replica, rights)) this.#waiting.take(owner);
+      else if (isNamed(rights, owner) && this.hasRoom()) {
+        this.#waiting.take(owner);
+        this.#store(replica);
+      }
     }
   }
 
-  rowOf(owner: PeerId): BatchRow | undefined {
-    return this.#replicas.get(owner)?.row;
+  #reviewStored(replica: Replica, rights: Rights): void {
+    replica.isNamed = isNamed(rights, replica.owner);
+    if (!this.#forget(replica, rights)) this.#show(replica);
   }
 
-  /** As `OwnerState.accept`; `bytes` are passed on as they are. */
-  async accept(bytes: Bytes, said?: PeerId): Promise<Acceptance> {
-    if (this.#scope.disposed) throw new ClosedError("Cannot store: closing");
-    const head = this.#unlessFaulty(() => headOf(bytes, said));
-    if (head === undefined) return "refused";
-    const { owner } = head;
-    if (owner === this.#config.self) return "known";
-    const known = this.#replicas.get(owner);
-    const early = known === undefined
-      ? this.#judgeStranger(head)
-      : known.judgeHead(head, bytes.length);
-    // No pause before this: the next batch of this turn builds on this one.
-    if (early !== undefined) return this.#outcome(await early, owner);
-    const replica = this.#replicas.get(owner);
-    const stored = this.#unlessFaulty(() =>
-      this.#read(bytes, head, { replica })
-    );
-    return stored === undefined
-      ? "refused"
-      : this.#outcome(await this.#store(stored), owner);
+  /** One that waited is named. */
+  #store(replica: Replica): void {
+    replica.isNamed = true;
+    replica.isStored = true;
+    this.#stored.set(replica.owner, replica);
+    this.#log.note(recordsOfAll(replica.generations));
+    this.#show(replica);
   }
 
-  /** What a base of an unknown owner is before it is read. */
-  #judgeStranger({ base }: BatchHead): Judgement | undefined {
-    if (!base) return "gap";
-    if (this.#replicas.size < limits.adminsMax) return undefined;
-    const reason = `more than ${limits.adminsMax} owners claim to be admins`;
-    return { reason, isFork: false };
-  }
-
-  /** The signature first: it is cheap, and who did not sign pays nothing. */
-  #read(
-    bytes: Bytes,
-    head: BatchHead,
-    { replica }: { readonly replica: Replica | undefined },
-  ): StoredBatch {
-    const { signer, root: { cluster } } = this.#config.trust;
-    const { owner } = head;
-    checkSignature({ owner, bytes }, { signer, cluster });
-    replica?.charge(head, bytes.length);
-    const signed = readSignedBatch(bytes, { signer });
-    const { batch } = signed;
-    const isSame = batch.owner === owner && batch.base === head.base &&
-      batch.generation === head.generation && batch.seq === head.seq;
-    if (!isSame) throw new BatchError("A batch's head is not what it says");
-    return { ...signed, bytes };
-  }
-
-  async #store(stored: StoredBatch): Promise<Judgement> {
-    const { owner } = stored.batch;
-    const known = this.#replicas.get(owner);
-    if (known !== undefined) return await known.accept(stored);
-    const replica = this.#open(owner);
-    this.#replicas.set(owner, replica);
-    try {
-      return await replica.accept(stored);
-    } finally {
-      await this.#settle(replica);
+  /** True when nothing is left of it. */
+  #forget(replica: Replica, rights: Rights): boolean {
+    const { owner, isAdmin } = replica;
+    const place = rights.forgetOf(owner, { isAdmin });
+    replica.forgotten = place;
+    const step = replica.keepAfter(place);
+    if (!replica.generations.isEmpty) {
+      if (step !== undefined) this.#stepped(replica, step);
+      return false;
     }
+    this.#needs.log.info("state.forgotten", { owner });
+    this.#stored.delete(owner);
+    this.#hide(replica, step?.changes ?? []);
+    this.#discard(replica);
+    return true;
   }
 
-  #outcome(judgement: Judgement | "later", owner: PeerId): Acceptance {
-    if (typeof judgement !== "string") return this.#refuse(judgement, owner);
-    if (judgement === "later") this.#deferred++;
-    return judgement;
-  }
-
-  /** Undefined, and counted, when foreign bytes are to blame. */
-  #unlessFaulty<T>(read: () => T): T | undefined {
-    try {
-      return read();
-    } catch (cause) {
-      if (!(cause instanceof PlnError)) throw cause;
-      this.#refuse({ reason: cause.message, isFork: false });
-      return undefined;
-    }
-  }
-
-  /** A first base that was refused, or could not be stored, leaves nothing. */
-  async #settle(replica: Replica): Promise<void> {
-    await replica.idle(); // others may have sent a better base
-    if (replica.row.head !== undefined) {
-      this.#scope.use(replica);
+  /** Shows or hides it, by what is known of it now. */
+  #show(replica: Replica, step?: ReplicaStep): void {
+    const wasShown = replica.isShown;
+    const isShown = replica.isStored &&
+      (replica.isNamed || replica.isAdmin || replica.isVoidAdmin);
+    if (!isShown) {
+      if (wasShown) {
+        const removed = allRemoved(replica.document);
+        this.#hide(replica, mergedChanges([step?.changes ?? [], removed]));
+      }
       return;
     }
-    this.#replicas.delete(replica.owner);
-    await replica[Symbol.asyncDispose]();
+    replica.isShown = true;
+    if (wasShown) {
+      if (step !== undefined) this.#config.onApplied(replica, step);
+      return;
+    }
+    const { batches: fresh, forks } = replica.generations;
+    const changes = allAdded(replica.document);
+    const { isAdmin: isRights } = replica;
+    this.#config.onApplied(replica, { fresh, forks, changes, isRights });
   }
 
-  #refuse({ reason, isFork }: Refusal, owner?: PeerId): "refused" {
-    this.#refused++;
-    if (isFork) this.#forks++;
-    const event = isFork ? "state.fork_refused" : "state.batch_refused";
-    this.#needs.log.warn(event, { owner, reason });
-    return "refused";
+  #hide(replica: Replica, changes: readonly EntryChange[]): void {
+    if (!replica.isShown) return;
+    replica.isShown = false;
+    const isRights = changes.some(isOwnAuthority);
+    this.#config.onApplied(replica, { ...nothing, changes, isRights });
   }
 
-  /** Harmless twice. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  #stepped(replica: Replica, step: ReplicaStep): void {
+    for (const { owner, generation } of step.forks) {
+      this.forks++;
+      this.#needs.log.warn("state.fork", { owner, generation });
+    }
+    this.#show(replica, step);
+  }
+
+  /** It took something, or was heard of again. */
+  keep(replica: Replica): void {
+    if (!replica.isStored) this.#waiting.put(replica);
+  }
+
+  /** Puts in one that is about to take its first batch. */
+  add(replica: Replica): void {
+    if (replica.isStored) this.#stored.set(replica.owner, replica);
+    else this.#waiting.put(replica);
+  }
+
+  /**
+   * Its first batch was taken, or not: then nothing is left of it. One that
+   * waited gives way.
+   */
+  async settle(replica: Replica): Promise<void> {
+    const { owner } = replica;
+    await replica.idle(); // others may have sent a better base
+    if (replica.generations.isEmpty) {
+      if (this.#stored.get(owner) === replica) this.#stored.delete(owner);
+      if (this.#waiting.get(owner) === replica) this.#waiting.take(owner);
+      await replica[Symbol.asyncDispose]();
+    } else if (replica.isStored) {
+      const waited = this.#waiting.take(owner);
+      if (waited !== undefined) this.#discard(waited);
+    } else this.#waiting.put(replica);
+  }
+
+  get adminCount(): number {
+    let count = 0;
+    for (const { isAdmin } of this.#stored.values()) if (isAdmin) count++;
+    return count;
+  }
+
+  /** Whether one more can be stored; of the hidden ones one gives way. */
+  hasRoom(): boolean {
+    if (this.#stored.size < limits.replicasMax) return true;
+    for (const [owner, replica] of this.#stored) {
+      if (replica.isShown) continue;
+      this.#stored.delete(owner);
+      this.#discard(replica);
+      return true;
+    }
+    return false;
+  }
+
+  /** Nothing is being stored of it: it was not stored, or is not any more. */
+  #discard(replica: Replica): void {
+    void this.#dispose(replica);
+  }
+
+  async #dispose(closing: AsyncDisposable): Promise<void> {
     try {
-      await this.#scope.disposeAsync();
+      await closing[Symbol.asyncDispose]();
     } catch (cause) {
       this.#needs.log.error("state.replicas_close_failed", {
         reason: asPlnError(cause).message,
       });
     }
   }
+
+  /** Harmless twice. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const replicas = [...this.#stored.values(), ...this.#waiting.all()];
+    for (const replica of replicas) await replica.idle();
+    await this.#dispose(this.#log);
+    for (const replica of replicas) await this.#dispose(replica);
+  }
 }
 
-/** `said` is whose batch its sender says it is. */
-function headOf(bytes: Bytes, said: PeerId | undefined): BatchHead {
-  const head = readBatchHead(bytes);
-  if (said === undefined || said === head.owner) return head;
-  throw new BatchError("A batch is of another owner than its sender says");
+/** Whether an admin says that somebody belongs here, denied or not. */
+export function isNamed(rights: Rights, owner: PeerId): boolean {
+  return rights.grantOf(owner) !== undefined ||
+    rights.redemptionsOf(owner).length > 0;
 }

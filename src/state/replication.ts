@@ -1,9 +1,9 @@
 // What this node exchanges with others: its own row of batches and the replicas
-// of admins. In come batches, out go rows for peers, the rights that all
-// admins' documents add up to, and word of every batch that is new here. What
-// is handed on is durable on this node before.
+// of all other owners. In come batches and proofs, out go rows for peers, the
+// rights that all admins' documents add up to, and word of everything that is
+// new here. What touches rights is durable on this node before it is handed on.
 
-import { asPlnError, type Bytes, limits, type PeerId } from "../kernel/mod.ts";
+import { type Bytes, limits, type PeerId } from "../kernel/mod.ts";
 import {
   missingRootStatements,
   type Rights,
@@ -11,11 +11,20 @@ import {
   type RootCopy,
 } from "../identity/mod.ts";
 import { AdminEntries, type AuthorityTrust } from "./admin_entries.ts";
+import { type Acceptance, type ArrivalCounts, Arrivals } from "./arrivals.ts";
 import type { BatchRow, RowPlace, StoredBatch } from "./batch_row.ts";
-import type { NodeRecord } from "./node_entries.ts";
-import type { ReplicaNeeds } from "./replica.ts";
-import { type Acceptance, type ReplicaCounts, Replicas } from "./replicas.ts";
+import { Buckets } from "./buckets.ts";
+import type { EntryChange } from "./changes.ts";
+import type { ForkProof } from "./fork.ts";
+import type { Generations } from "./generations.ts";
+import { type BatchHandler, type ForkHandler, Listeners } from "./listeners.ts";
+import { OwnRow, type ShownCopies } from "./own_row.ts";
+import type { OwnerHead, OwnerPlace } from "./places.ts";
+import type { Replica, ReplicaNeeds, ReplicaStep } from "./replica.ts";
+import { Replicas } from "./replicas.ts";
+import { joinScopes, type RightsScope, scopeOf } from "./rights_scope.ts";
 import type { Operation } from "./schema.ts";
+import type { NewDocument, StateDocument } from "./state_document.ts";
 
 /** How far an admin's document reaches here. */
 export type AdminHead = RowPlace & {
@@ -24,8 +33,16 @@ export type AdminHead = RowPlace & {
   readonly rev: number;
 };
 
-/** Hears of a batch; `bytes` are those that were accepted. Must not throw. */
-export type BatchHandler = (bytes: Bytes, owner: PeerId) => void;
+/** What became of a document, for all that follow its entries. */
+export type DocumentChange = {
+  readonly owner: PeerId;
+  /** Where it is now; undefined when it is held no more. */
+  readonly place: OwnerPlace | undefined;
+  /** Of what counts of it; all its entries when it is new, or gone. */
+  readonly changes: readonly EntryChange[];
+  /** Whether rights may differ. */
+  readonly isRights: boolean;
+};
 
 export type ReplicationConfig = {
   readonly self: PeerId;
@@ -34,6 +51,22 @@ export type ReplicationConfig = {
   readonly row: BatchRow;
   /** All that this node's document says. */
   readonly operations: readonly Operation[];
+  /** Hears the times of others' batches. */
+  readonly onTime?: (time: StoredBatch["batch"]["hlc"]) => void;
+  /** Hears what peers show of this node's own batches. */
+  readonly copies?: ShownCopies;
+  /** Of what kind documents of others are. */
+  readonly newDocument: NewDocument;
+};
+
+/** Counts since the start. */
+export type ReplicationCounts = ArrivalCounts & {
+  /** Documents of others that are held now. */
+  readonly replicas: number;
+  /** Generations that were found void. */
+  readonly forks: number;
+  /** In memory, of owners whom nobody has named. */
+  readonly waiting: number;
 };
 
 /** Disposing ends what is being stored; rights stay readable. */
@@ -41,26 +74,44 @@ export class Replication implements AsyncDisposable {
   readonly #needs: ReplicaNeeds;
   readonly #config: ReplicationConfig;
   readonly #replicas: Replicas;
+  readonly #arrivals: Arrivals;
+  readonly #buckets: Buckets;
   readonly #projector: RightsProjector;
+  readonly #ownRow: OwnRow;
   readonly #own: AdminEntries;
-  readonly #handlers = new Set<BatchHandler>();
-  #onChange = () => {};
-  #row: BatchRow;
+  readonly #listeners: Listeners;
+  #onChange: (change: DocumentChange) => void = () => {};
   #rights: Rights | undefined;
+  /** Whom rights may say something else of, since they were compared. */
+  #scope: RightsScope = new Set<PeerId>();
+  #isReviewing = false;
 
   private constructor(needs: ReplicaNeeds, config: ReplicationConfig) {
-    const { self, trust, row, operations } = config;
+    const { self, trust, row, operations, copies } = config;
     this.#needs = needs;
     this.#config = config;
-    this.#row = row;
+    this.#listeners = new Listeners(needs.log);
     this.#own = new AdminEntries(trust, self);
-    this.#own.apply({ base: true, operations });
+    this.#own.apply(operations.map(({ section, key, text }) => ({
+      ...{ section, key, before: undefined, after: text },
+    })));
     this.#projector = new RightsProjector(needs, trust);
-    this.#replicas = new Replicas(needs, {
-      self,
-      trust,
-      onApplied: (fresh) => this.#applied(fresh),
+    this.#ownRow = new OwnRow({
+      ...{ owner: self, row, copies },
+      onShown: (stored) => this.#shown(stored),
+      onFork: () => this.#ownForked(),
     });
+    const rights = () => this.rights();
+    this.#replicas = new Replicas(needs, {
+      ...{ self, trust, rights, newDocument: config.newDocument },
+      onApplied: (replica, step) => this.#applied(replica, step),
+    });
+    const [replicas, own] = [this.#replicas, this.#ownRow];
+    this.#arrivals = new Arrivals(needs, {
+      ...{ self, trust, replicas, own, rights },
+    });
+    this.#buckets = new Buckets(needs.signer, (owner) => this.placeOf(owner));
+    this.#mark(self);
   }
 
   /**
@@ -75,6 +126,7 @@ export class Replication implements AsyncDisposable {
     await using scope = new AsyncDisposableStack();
     const replication = scope.use(new Replication(needs, config));
     await replication.#replicas.load();
+    replication.#review("all");
     scope.move();
     return replication;
   }
@@ -89,9 +141,9 @@ export class Replication implements AsyncDisposable {
     return this.#rights;
   }
 
-  /** What the other admins say of themselves. */
-  adminRecords(): ReadonlyMap<PeerId, NodeRecord> {
-    return new Map(this.#replicas.records());
+  /** The effective documents of others that are shown. */
+  *documents(): Generator<StateDocument> {
+    for (const { document } of this.#replicas.all()) yield document;
   }
 
   /** Of all admins, the own one first when this node is one. */
@@ -99,19 +151,67 @@ export class Replication implements AsyncDisposable {
     const { self } = this.#config;
     const heads = this.#own.document === undefined
       ? []
-      : headsOf(self, this.#row);
-    for (const { owner, row } of this.#replicas.all()) {
-      heads.push(...headsOf(owner, row));
+      : headsOf(self, this.#ownRow.generations);
+    for (const { owner, isAdmin, generations } of this.#replicas.all()) {
+      if (isAdmin) heads.push(...headsOf(owner, generations));
     }
     return heads.slice(0, limits.rightsHeadsMax);
   }
 
-  /** What somebody lacks of an admin's document who is at `place`. */
-  batchesSince(owner: PeerId, place: RowPlace): readonly Bytes[] {
-    if (owner !== this.#config.self) {
-      return this.#replicas.rowOf(owner)?.since(place) ?? [];
+  #generationsOf(owner: PeerId): Generations | undefined {
+    return owner === this.#config.self
+      ? this.#ownRow.generations
+      : this.#replicas.get(owner)?.generations;
+  }
+
+  /** Of every stored document, the own one too; not of waiting ones. */
+  *places(): Generator<OwnerHead> {
+    const own = this.placeOf(this.#config.self);
+    if (own !== undefined) yield own;
+    for (const { owner } of this.#replicas.all()) {
+      const place = this.placeOf(owner);
+      if (place !== undefined) yield place;
     }
-    return this.#own.document === undefined ? [] : this.#row.since(place);
+  }
+
+  /** As `places`, of one owner. */
+  placeOf(owner: PeerId): OwnerHead | undefined {
+    const generations = this.#generationsOf(owner);
+    const place = generations?.place;
+    if (generations === undefined || place === undefined) return undefined;
+    const { generation, seq } = place;
+    const digest = generations.digest(this.#needs.signer);
+    return { owner, generation, seq, digest };
+  }
+
+  /** By the first 16 hex digits of its id. */
+  ownerOf(prefix: string): PeerId | undefined {
+    return this.#buckets.ownerOf(prefix);
+  }
+
+  /** `stateBuckets` digests of 8 bytes over owners and their digests. */
+  buckets(): readonly Bytes[] {
+    return this.#buckets.digests();
+  }
+
+  /** By owner. */
+  placesOfBucket(index: number): readonly OwnerHead[] {
+    return this.#buckets.headsOf(index);
+  }
+
+  /** What somebody lacks of a stored document who is at `place`. */
+  batchesSince(owner: PeerId, place: RowPlace): readonly Bytes[] {
+    return this.#generationsOf(owner)?.since(place) ?? [];
+  }
+
+  /** Of the newest void generation that is kept. */
+  forkOf(owner: PeerId): ForkProof | undefined {
+    return this.#generationsOf(owner)?.forks[0]?.proof;
+  }
+
+  /** Of all void generations that are kept, the newest first. */
+  forksOf(owner: PeerId): readonly ForkProof[] {
+    return this.#generationsOf(owner)?.forks.map(({ proof }) => proof) ?? [];
   }
 
   /** As `OwnerState.missingRootStatements`. */
@@ -125,57 +225,121 @@ export class Replication implements AsyncDisposable {
 
   /** As `OwnerState.accept`. */
   accept(bytes: Bytes, said?: PeerId): Promise<Acceptance> {
-    return this.#replicas.accept(bytes, said);
+    return this.#arrivals.accept(bytes, said);
+  }
+
+  /** As `OwnerState.acceptFork`. */
+  acceptFork(proof: ForkProof, said?: PeerId): Promise<Acceptance> {
+    return this.#arrivals.acceptFork(proof, said);
   }
 
   /** Calls `handle` after each change, before peers hear of it. */
-  watch(handle: () => void): void {
+  watch(handle: (change: DocumentChange) => void): void {
     this.#onChange = handle;
   }
 
+  /** As `OwnerState.onBatch`. */
   onBatch(handle: BatchHandler): Disposable {
-    const own: BatchHandler = (bytes, owner) => handle(bytes, owner);
-    this.#handlers.add(own);
-    return { [Symbol.dispose]: () => void this.#handlers.delete(own) };
+    return this.#listeners.onBatch(handle);
   }
 
-  get counts(): ReplicaCounts & { readonly replicas: number } {
+  /** Calls `handle` when an owner is proven to have forked. */
+  onFork(handle: ForkHandler): Disposable {
+    return this.#listeners.onFork(handle);
+  }
+
+  get counts(): ReplicationCounts {
     const replicas = [...this.#replicas.all()].length;
-    return { replicas, ...this.#replicas.counts };
+    const { forks, waiting } = this.#replicas;
+    return { replicas, forks, waiting, ...this.#arrivals.counts };
   }
 
-  /** Whether others hold this node's document: an admin's. */
-  get isShared(): boolean {
+  /** Whether this node's document decides rights. */
+  get #isAdmin(): boolean {
     return this.#own.document !== undefined;
   }
 
-  /** This node has published; only an admin's batches are for others. */
-  published(fresh: readonly StoredBatch[]): void {
-    for (const stored of fresh) {
-      this.#row = this.#row.with(stored);
-      if (this.#own.apply(stored.batch)) this.#rights = undefined;
-    }
-    this.#onChange();
-    if (this.#own.document !== undefined) this.#tell(fresh);
+  /** This node has published. */
+  published(
+    fresh: readonly StoredBatch[],
+    changes: readonly EntryChange[],
+  ): void {
+    const { self } = this.#config;
+    for (const stored of fresh) this.#ownRow.published(stored);
+    const isRights = this.#own.apply(changes);
+    this.#tellChange({ owner: self, changes, isRights });
+    this.#listeners.tellBatches(fresh, { isAdmin: this.#isAdmin });
+    if (isRights) this.#review(this.#scopeOf(changes));
   }
 
-  #applied(fresh: readonly StoredBatch[]): void {
+  /** A peer has shown an own batch: others may lack it. */
+  #shown(stored: StoredBatch): void {
+    this.#mark(this.#config.self);
+    this.#listeners.tellBatches([stored], { isAdmin: this.#isAdmin });
+  }
+
+  #ownForked(): void {
+    const { self } = this.#config;
+    this.#mark(self);
+    this.#listeners.tellFork(self);
+  }
+
+  #applied(replica: Replica, step: ReplicaStep): void {
+    const { owner, isAdmin } = replica;
+    const { fresh, forks, changes, isRights } = step;
+    for (const { batch } of fresh) this.#config.onTime?.(batch.hlc);
+    this.#tellChange({ owner, changes, isRights });
+    if (replica.isShown) {
+      this.#listeners.tellBatches(fresh, { isAdmin: isAdmin || isRights });
+      if (forks.length > 0) this.#listeners.tellFork(owner);
+    }
+    if (isRights) this.#review(this.#scopeOf(changes));
+  }
+
+  #scopeOf(changes: readonly EntryChange[]): RightsScope {
+    const { self } = this.#config;
+    return scopeOf(changes, {
+      isAdmin: (peer) =>
+        peer === self || this.#replicas.get(peer as PeerId)?.isAdmin === true,
+    });
+  }
+
+  #takeScope(): RightsScope {
+    const scope = this.#scope;
+    this.#scope = new Set<PeerId>();
+    return scope;
+  }
+
+  /** What comes of it may change rights again: that is taken up in turn. */
+  #review(scope: RightsScope): void {
     this.#rights = undefined;
-    this.#onChange();
-    this.#tell(fresh);
+    this.#scope = joinScopes(this.#scope, scope);
+    if (this.#isReviewing) return;
+    this.#isReviewing = true;
+    try {
+      let owners = this.#takeScope();
+      do {
+        this.#replicas.review(owners === "all" ? undefined : owners);
+        owners = this.#takeScope();
+      } while (owners === "all" || owners.size > 0);
+    } finally {
+      this.#isReviewing = false;
+    }
   }
 
-  #tell(fresh: readonly StoredBatch[]): void {
-    for (const { bytes, batch } of fresh) {
-      for (const handle of [...this.#handlers]) {
-        try {
-          handle(bytes, batch.owner);
-        } catch (cause) {
-          const reason = asPlnError(cause).message;
-          this.#needs.log.error("state.listener_failed", { reason });
-        }
-      }
-    }
+  #mark(owner: PeerId): void {
+    const isHeld = this.#generationsOf(owner)?.isEmpty === false;
+    this.#buckets.mark(owner, { isHeld });
+  }
+
+  #tellChange(change: Omit<DocumentChange, "place">): void {
+    const { owner, isRights } = change;
+    if (isRights) this.#rights = undefined;
+    this.#mark(owner);
+    const found = this.#generationsOf(owner)?.place;
+    const place = found &&
+      { owner, generation: found.generation, seq: found.seq };
+    this.#onChange({ ...change, place });
   }
 
   /** Harmless twice. */
@@ -184,9 +348,8 @@ export class Replication implements AsyncDisposable {
   }
 }
 
-function headsOf(admin: PeerId, row: BatchRow): AdminHead[] {
-  const { head } = row;
-  if (head === undefined) return [];
-  const { generation, seq, rev } = head;
-  return [{ admin, generation, seq, rev }];
+function headsOf(admin: PeerId, { row, place }: Generations): AdminHead[] {
+  if (place === undefined) return [];
+  const { generation, seq } = place;
+  return [{ admin, generation, seq, rev: row.head?.rev ?? seq }];
 }

@@ -18,7 +18,13 @@ import {
   shape,
 } from "../kernel/mod.ts";
 import { rightsEntryShape, rightsSectionNames } from "../identity/mod.ts";
-import { nodeEntryShape, nodeReader, type NodeRecord } from "./node_entries.ts";
+import {
+  leftReader,
+  type LeftRecord,
+  nodeEntryShape,
+  nodeReader,
+  type NodeRecord,
+} from "./node_entries.ts";
 import { utf8Length, valueText } from "./values.ts";
 
 /** The sections this version knows; others are kept, not read. */
@@ -253,6 +259,13 @@ export function readSeed(key: string, value: JsonValue): Reading<SeedSpec> {
 /** Reads the record under `nodeRecordKey`; unknown members are left out. */
 export function readNodeRecord(value: JsonValue): Reading<NodeRecord> {
   const result = shape.checkShape(nodeReader, value);
+  if ("value" in result) return { value: result.value };
+  return { reason: firstFault(result.faults) };
+}
+
+/** Reads the record under `leftKey`; unknown members are left out. */
+export function readLeft(value: JsonValue): Reading<LeftRecord> {
+  const result = shape.checkShape(leftReader, value);
   if ("value" in result) return { value: result.value };
   return { reason: firstFault(result.faults) };
 }

@@ -14,9 +14,16 @@ import {
   utf8,
 } from "../kernel/mod.ts";
 
+/** Longer ones are faster to encode than to walk over. */
+const walkedCharactersMax = 256;
+
 /** The length of `text` in UTF-8. */
 export function utf8Length(text: string): number {
-  return utf8(text).length;
+  if (text.length > walkedCharactersMax) return utf8(text).length;
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) > 0x7f) return utf8(text).length;
+  }
+  return text.length;
 }
 
 const depthMax = limits.stateValueDepthMax;
@@ -79,7 +86,22 @@ export function valueTextFault(text: string): string | undefined {
   }
   const fault = jsonFault(value, { depthMax });
   if (fault !== undefined) return `a value: ${fault}`;
-  return canonicalJson(value) === text
+  // RFC 8785 is what JSON.stringify writes, with sorted names.
+  const isCanonical = hasSortedNames(value) && JSON.stringify(value) === text;
+  return isCanonical || canonicalJson(value) === text
     ? undefined
     : "a value is not in canonical JSON";
+}
+
+/** Whether all objects in it list their members as RFC 8785 sorts them. */
+function hasSortedNames(value: JsonValue): boolean {
+  if (typeof value !== "object" || !value) return true;
+  if (Array.isArray(value)) return value.every(hasSortedNames);
+  let last: string | undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if (last !== undefined && name <= last) return false;
+    if (!hasSortedNames(member)) return false;
+    last = name;
+  }
+  return true;
 }

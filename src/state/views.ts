@@ -1,27 +1,26 @@
-// The view: what the owners' documents say, read as one. A pure projection:
-// equal documents give equal views on every node, in whatever order they come.
-// In come documents, out goes a view with the entries that had to be ignored.
-// Reads no clock, and no entry can make it fail.
+// The view: what the owners' documents say, read as one. These are its types;
+// projector.ts makes it. Equal documents give equal views on every node, in
+// whatever order they come, and no entry can make it fail: one that does not
+// fit is left out and listed. It reads no clock.
 
-import {
-  type Digest,
-  digestOf,
-  encodeCbor,
-  idBytes,
-  type JsonValue,
-  parseJson,
-  type PeerId,
-} from "../kernel/mod.ts";
-import type { Signer } from "../ports/mod.ts";
-import type { Rights } from "../identity/mod.ts";
-import { type NodeRecord, nodeRecordKey } from "./node_entries.ts";
-import {
-  type Operation,
-  type Reading,
-  readNodeRecord,
-  readSeed,
-  type SeedSpec,
-} from "./schema.ts";
+import type { Digest, JsonValue, PeerId } from "../kernel/mod.ts";
+import type { Properties, Rights, Tier } from "../identity/mod.ts";
+import type { NodeRecord } from "./node_entries.ts";
+import type { Operation, SeedSpec } from "./schema.ts";
+
+/** A member of the cluster, as its own document and the admins have it. */
+export type NodeEntry = {
+  readonly peer: PeerId;
+  /** As it calls itself; undefined while it says nothing that fits. */
+  readonly name?: string;
+  readonly version?: string;
+  /** Its own wall clock. */
+  readonly startedMs?: number;
+  readonly tier: Tier;
+  readonly properties: Properties;
+  /** It said that it goes for good. */
+  readonly hasLeft: boolean;
+};
 
 /** `owner` published it; only the owner can remove it. */
 export type SeedEntry = {
@@ -29,6 +28,19 @@ export type SeedEntry = {
   readonly owner: PeerId;
   readonly spec: SeedSpec;
 };
+
+/** An entry of a section whose shape nobody checks yet. */
+export type RawEntry = {
+  readonly owner: PeerId;
+  readonly key: string;
+  readonly value: JsonValue;
+};
+
+/** Sections of entries that are shown as they are. */
+export type RawSection = "services" | "sites" | "blobs" | "claims";
+
+/** Sections in which several owners may want one name. */
+export type NameSection = "seeds" | "services" | "sites";
 
 /** An entry that is stored, but does not fit what this version reads. */
 export type IgnoredEntry = {
@@ -38,140 +50,59 @@ export type IgnoredEntry = {
   readonly reason: string;
 };
 
-/** What entries other than those of rights add up to. */
-export type EntriesView = {
-  /** By name; of several owners of a name the lowest id holds it. */
-  readonly seeds: ReadonlyMap<string, SeedEntry>;
-  /** This node's own record, once it was published. */
-  readonly node?: NodeRecord;
-  readonly ignored: readonly IgnoredEntry[];
-  /** Over everything in these documents, what is ignored included. */
-  readonly digest: Digest;
-};
-
-/** Never changes: a change of state makes another view. */
-export type View = EntriesView & {
+/**
+ * What entries and rights add up to at a moment. A change of state makes
+ * another one; large parts are put together when they are first read, so read
+ * them before the state goes on.
+ *
+ * Of owners who are denied nothing shows, and of leaves neither seeds nor
+ * services, sites and blobs.
+ */
+export interface View {
   /** Of all admins' documents that this node holds. */
   readonly rights: Rights;
-  /** What the other admins say of themselves, as far as it fits. */
-  readonly adminRecords: ReadonlyMap<PeerId, NodeRecord>;
-};
+  /** By peer id; denied nodes are not in it. */
+  readonly nodes: ReadonlyMap<PeerId, NodeEntry>;
+  /** By name; of several owners the one who holds the name. */
+  readonly seeds: ReadonlyMap<string, SeedEntry>;
+  /**
+   * This node's own as its document has them, by name: also those that do not
+   * show because another node holds the name, or because of its rights.
+   */
+  readonly ownSeeds: ReadonlyMap<string, SeedEntry>;
+  /** All of an owner that show, by name, whoever holds the names. */
+  seedsOf(owner: PeerId): readonly SeedEntry[];
+  /**
+   * Who has published something under a name, who holds it first: whom an
+   * admin gave it to, then admins before publishers, then earlier members, then
+   * the lowest id.
+   */
+  holders(section: NameSection, name: string): readonly PeerId[];
+  /**
+   * The seed that somebody means by "name", or by "name@" and at least 4 digits
+   * of its owner's id.
+   *
+   * @throws {NotFoundError} There is none.
+   * @throws {AmbiguousError} Several owners' ids start so.
+   */
+  seed(text: string): SeedEntry;
+  /** By owner and key. */
+  entries(section: RawSection): readonly RawEntry[];
+  /** This node's own record, once it was published. */
+  readonly node: NodeRecord | undefined;
+  /** By owner, section and key; of each owner the first `viewIgnoredMax`. */
+  readonly ignored: readonly IgnoredEntry[];
+  /**
+   * Over all entries of all who count, those of unknown sections included:
+   * nodes with the same one have the same view.
+   */
+  readonly digest: Digest;
+}
 
-/** What a projection reads of an owner's document. */
+/** What a projection starts with of an owner's document. */
 export interface OwnerEntries {
-  /** Decides between owners of one name: the lowest id wins. */
+  /** Whose document it is. */
   readonly owner: PeerId;
-  /** Sorted by key. */
-  entries(section: string): readonly Operation[];
-  /** The canonical text; undefined when absent or deleted. */
-  get(section: string, key: string): string | undefined;
-  /** Over all sections, those this version does not read included. */
-  digest(): Digest;
-}
-
-type Reader<T> = (key: string, value: JsonValue) => Reading<T>;
-type Cached<T> = { readonly text: string; readonly reading: Reading<T> };
-
-/** Readings by text: an entry that did not change is not read again. */
-class ReadingCache<T> {
-  readonly #read: Reader<T>;
-  #used = new Map<string, Cached<T>>();
-  #last = new Map<string, Cached<T>>();
-
-  constructor(read: Reader<T>) {
-    this.#read = read;
-  }
-
-  /** Forgets what the projection before this one did not use. */
-  start(): void {
-    this.#last = this.#used;
-    this.#used = new Map();
-  }
-
-  reading(owner: PeerId, { key, text }: Operation): Reading<T> {
-    if (text === undefined) return { reason: "it is deleted" };
-    const place = `${owner} ${key}`;
-    const last = this.#last.get(place);
-    const cached = last?.text === text
-      ? last
-      : { text, reading: this.#read(key, parseJson(text, "A value")) };
-    this.#used.set(place, cached);
-    return cached.reading;
-  }
-}
-
-/** Keeps readings, so that a projection costs what has changed. */
-export class Projector {
-  readonly #self: PeerId;
-  readonly #signer: Signer;
-  readonly #seeds = new ReadingCache(readSeed);
-
-  /** `self` is the peer whose `node` record the view shows. */
-  constructor(self: PeerId, signer: Signer) {
-    this.#self = self;
-    this.#signer = signer;
-  }
-
-  /** Whatever the order of the documents, the view is the same. */
-  project(documents: readonly OwnerEntries[]): EntriesView {
-    const sorted = documents.toSorted((left, right) =>
-      left.owner < right.owner ? -1 : 1
-    );
-    const ignored: IgnoredEntry[] = [];
-    const seeds = this.#readSeeds(sorted, ignored);
-    const node = this.#readNode(sorted, ignored);
-    return {
-      seeds,
-      ...(node === undefined ? {} : { node }),
-      ignored,
-      digest: this.#digest(sorted),
-    };
-  }
-
-  #readSeeds(
-    documents: readonly OwnerEntries[],
-    ignored: IgnoredEntry[],
-  ): ReadonlyMap<string, SeedEntry> {
-    this.#seeds.start();
-    const seeds = new Map<string, SeedEntry>();
-    for (const document of documents) {
-      const { owner } = document;
-      for (const operation of document.entries("seeds")) {
-        const { section, key } = operation;
-        const reading = this.#seeds.reading(owner, operation);
-        if ("reason" in reading) {
-          ignored.push({ owner, section, key, reason: reading.reason });
-        } else if (!seeds.has(key)) {
-          seeds.set(key, { name: key, owner, spec: reading.value });
-        }
-      }
-    }
-    return seeds;
-  }
-
-  #readNode(
-    documents: readonly OwnerEntries[],
-    ignored: IgnoredEntry[],
-  ): NodeRecord | undefined {
-    const own = documents.find((document) => document.owner === this.#self);
-    const text = own?.get("node", nodeRecordKey);
-    if (text === undefined) return undefined;
-    const reading = readNodeRecord(parseJson(text, "A value"));
-    if ("value" in reading) return reading.value;
-    ignored.push({
-      owner: this.#self,
-      section: "node",
-      key: nodeRecordKey,
-      reason: reading.reason,
-    });
-    return undefined;
-  }
-
-  #digest(documents: readonly OwnerEntries[]): Digest {
-    const parts = documents.map((document) => [
-      idBytes(document.owner),
-      idBytes(document.digest()),
-    ]);
-    return digestOf(this.#signer.sha256(encodeCbor(parts)));
-  }
+  /** All that is there now. */
+  operations(): readonly Operation[];
 }

@@ -51,6 +51,7 @@ export class Control {
   readonly #asked = new Map<number, (roundTripMs: number) => void>();
   /** Said once more, however often it was asked for meanwhile. */
   readonly #unsaid = new Set<keyof ControlSpeech>();
+  #heardMs: number | undefined;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(
@@ -73,6 +74,11 @@ export class Control {
   /** Smoothed; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#pings.rttMs;
+  }
+
+  /** When the newest frame came; undefined before the first. */
+  get heardMs(): number | undefined {
+    return this.#heardMs;
   }
 
   /** The peer has answered none of the last pings. */
@@ -154,7 +160,7 @@ export class Control {
     while (true) {
       const frame = await this.#frames.read();
       if (frame === undefined) return;
-      const nowMs = this.#clock.nowMs();
+      const nowMs = this.#heardMs = this.#clock.nowMs();
       if (nowMs - startMs >= paceMs) [startMs, count] = [nowMs, 0];
       if (++count > limits.controlFramesPerSecondMax) {
         await this.#clock.sleep(paceMs, this.#signal);

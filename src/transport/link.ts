@@ -94,6 +94,8 @@ export interface Link {
   readonly sinceMs: number;
   /** Undefined before the first pong. */
   readonly rttMs: number | undefined;
+  /** Monotonic: its newest frame here; undefined: not known. */
+  readonly heardMs?: number | undefined;
   /** True after 3 pings without an answer, until one comes. */
   readonly isSuspect: boolean;
   /** Undefined until the peer has said it. */

@@ -26,7 +26,7 @@ const KiB = 1024;
 
 /** Every protocol of a member link. */
 export const protocols = {
-  /** Admins' batches: heads, needs, batches (src/gossip). */
+  /** Documents of all owners, and records (src/gossip). */
   state: {
     id: 1,
     name: "state",

@@ -132,6 +132,10 @@ export class SessionLink implements Link {
     return this.#control.rttMs;
   }
 
+  get heardMs(): number | undefined {
+    return this.#control.heardMs;
+  }
+
   get isSuspect(): boolean {
     return this.#control.isSuspect;
   }

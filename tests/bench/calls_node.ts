@@ -103,6 +103,7 @@ export async function openBenchNode(
       standing: (facts) => facts,
       admit: (credential) => gatekeeper.admit(credential),
       isDenied: () => false,
+      clockOf: () => ({ type: "linked" }),
     },
   });
   transport.serve(protocols.call, server.serve);

@@ -1,8 +1,9 @@
 // `deno task bench`: figures with their targets, as JSON with the machine
 // described. It asserts nothing about time; a figure that misses its target says
 // so in "met". `deno task bench processes` runs real processes, like a user's;
-// `deno task bench seeds` runs seeds on the pool, in this process; and
-// `deno task bench transport` measures frames, QUIC and authentication,
+// `deno task bench seeds` runs seeds on the pool, in this process;
+// `deno task bench state` measures documents and how they spread,
+// `deno task bench transport` frames, QUIC and authentication, and
 // `deno task bench calls` calls between two nodes.
 
 import { utf8 } from "../../src/kernel/mod.ts";
@@ -10,6 +11,7 @@ import { example, Lab } from "../e2e/lab.ts";
 import { Figures, median } from "./figures.ts";
 import { benchCalls } from "./calls.ts";
 import { benchSeeds } from "./seeds.ts";
+import { benchState } from "./state.ts";
 import { benchTransport } from "./transport.ts";
 
 const figures = new Figures();
@@ -117,6 +119,7 @@ async function processes(): Promise<void> {
 const benches = {
   processes,
   seeds: () => benchSeeds(figures),
+  state: () => benchState(figures),
   transport: () => benchTransport(figures),
   calls: () => benchCalls(figures),
 };

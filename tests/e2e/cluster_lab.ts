@@ -10,15 +10,21 @@ import { Lab, type RunOptions } from "./lab.ts";
 export class ClusterNode implements AsyncDisposable {
   readonly lab: Lab;
   readonly name: string;
+  readonly #options: RunOptions;
   #port: string | undefined;
 
-  constructor(lab: Lab, name: string) {
+  constructor(lab: Lab, name: string, { options }: { options: RunOptions }) {
     this.lab = lab;
     this.name = name;
+    this.#options = options;
   }
 
-  static async open(name: string): Promise<ClusterNode> {
-    const node = new ClusterNode(await Lab.open(), name);
+  /** @param options Of everything that runs there. */
+  static async open(
+    name: string,
+    options: RunOptions = {},
+  ): Promise<ClusterNode> {
+    const node = new ClusterNode(await Lab.open(), name, { options });
     node.lab.onCleanUp(async () => {
       await node.lab.run(["down"]);
     });
@@ -26,8 +32,13 @@ export class ClusterNode implements AsyncDisposable {
   }
 
   must(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    const env = { PLN_NAME: this.name, ...options.env };
-    return this.lab.must(args, { ...options, env });
+    const env = { PLN_NAME: this.name, ...this.#options.env, ...options.env };
+    return this.lab.must(args, { ...this.#options, ...options, env });
+  }
+
+  /** The port of its mesh, which it keeps. */
+  get port(): number {
+    return Number(this.#port);
   }
 
   /** Makes a cluster and starts its first node. */
@@ -46,6 +57,7 @@ export class ClusterNode implements AsyncDisposable {
   /** Joins by standard input. */
   async join(token: string): Promise<void> {
     await this.must(["join", "-"], { stdin: token });
+    this.#port = `${(await this.status()).listeners["mesh"]}`;
   }
 
   async invite(...flags: readonly string[]): Promise<string> {

@@ -6,10 +6,11 @@ import assert from "node:assert/strict";
 import { example, Lab, launcher } from "./lab.ts";
 
 const program = new URL("../../deno.json", import.meta.url).pathname;
+const source = new URL("../../src/version.ts", import.meta.url).pathname;
 const probe = new URL("./fixtures/try_rights.ts", import.meta.url).pathname;
 
-/** Every process: variables on the list, others hidden. */
-const basic = ["readListedEnv"];
+/** Every process: variables on the list, others hidden; its own code. */
+const basic = ["readListedEnv", "readSource"];
 /** Asking the daemon; Deno's fetch wants a TCP host beside the socket. */
 const socket = ["connectSocket", "connectPort80"];
 const rootKey = ["readRootKey", "readRootCert"];
@@ -66,6 +67,10 @@ const roles: readonly Role[] = [
       ["invite", "revoke", "3f9a"],
       ["props", "bob", "a=b"],
       ["ping", "bob", "-c", "3"],
+      ["history", "--since", "1h", "--owner", "bob", "-n", "3"],
+      ["status", "--at", "10m"],
+      ["diff", "bob"],
+      ["forget", "bob", "--dry-run"],
       ["root", "apply", "-"],
       ["root", "apply", "pln-root-statement:abc"],
     ],
@@ -267,6 +272,7 @@ async function attempts(lab: Lab, flags: readonly string[]): Promise<Attempts> {
     inside: lab.path("in"),
     outside: lab.path("out"),
     program,
+    source,
     module,
     socket: lab.path("in/pln.sock"),
     otherSocket: lab.path("out/pln.sock"),
@@ -327,6 +333,7 @@ Deno.test("rights: the starter's right to run names the launcher alone", async (
   const lines = [
     ...["status", "seed", "init", "set", "up", "call", "logs", "down", "id"],
     ...["invite", "grant", "deny", "allow", "props", "ping", "leave"],
+    ...["history", "diff", "forget"],
     ...["root sign", "root apply"],
   ];
   for (const line of lines) {

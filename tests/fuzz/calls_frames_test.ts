@@ -104,7 +104,8 @@ const chain = (() => {
 
 Deno.test("fuzz: a chain that is believed is the one that was signed", () => {
   const encoded = encodeCallChain(chain);
-  const arrival = { self, sender: self, target, wallMs: startMs };
+  const originClock = { type: "linked" } as const;
+  const arrival = { self, sender: self, target, wallMs: startMs, originClock };
   const faultOf = (read: CallChain) =>
     chainPathFault(read, arrival) ??
       chainSignatureFault({ signer, cluster }, read);
@@ -198,6 +199,7 @@ Deno.test("fuzz: a server survives any caller, and keeps nothing", async () => {
               throw new NotFoundError("Nobody");
             },
             isDenied: () => false,
+            clockOf: () => ({ type: "linked" }),
           },
         }),
         places: new PeerPlaces(all, "here"),

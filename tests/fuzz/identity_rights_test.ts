@@ -28,6 +28,10 @@ admin.grant(joiner.peer).say("denies", joiner.peer, lab.rootDeny(joiner.peer))
   .say("grants", other.owner, lab.rootGrant(other.owner, "admin"))
   .say("invites", "a".repeat(32), {
     ...{ state: "open", tier: "leaf", expiresMs: 5, uses: 1, atMs: 1 },
+  })
+  .say("names", "seeds/hello", { number: 1, owner: other.owner, atMs: 1 })
+  .say("forgets", joiner.peer, {
+    ...{ number: 1, generation: 2, seq: 3, atMs: 1 },
   });
 const good = rightsSectionNames.flatMap((section) =>
   admin.entries(section).map((entry) => ({ section, ...entry }))
@@ -110,7 +114,13 @@ Deno.test("fuzz: any JSON under any key makes rights, not errors", () => {
 
 Deno.test("fuzz: any frame is an effect or an InputError", () => {
   const random = openSimRandom(4711);
-  const engine = new ExchangeEngine(() => []);
+  const engine = new ExchangeEngine({
+    self: admin.owner,
+    peer: other.owner,
+    heads: () => [],
+    placeOf: () => undefined,
+    wantsOwn: () => undefined,
+  });
   let effects = 0;
   for (let count = 0; count < mutants * 4; count++) {
     const kind = random.integer(6);

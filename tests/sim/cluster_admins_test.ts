@@ -47,6 +47,14 @@ clusterScenario(
     );
     await meshed(cluster, [ann, bob, cleo]);
     const { token: later } = await cleo.node.members.invite({});
+    // Its first publish of this start, by which the others know it.
+    await cluster.until(
+      "all know the new admin",
+      () =>
+        [ann, bob].every(({ node }) =>
+          node.view.rights.admins.some(({ peer }) => peer === cleo.peer)
+        ),
+    );
     const dan = cluster.machine("dan");
     await dan.join(later);
   },

@@ -223,7 +223,9 @@ clusterScenario("chaos ends in one cluster", async (cluster) => {
   });
   await meshed(cluster, [ann, bob, ...members]);
   await cluster.promote(bob, ann);
-  for (const member of members) await publish(member, "s");
+  for (const member of members) {
+    await publish(member, "s", { isTakeover: true });
+  }
   const chaos = new Chaos(cluster, [ann, bob], members);
   await chaos.run();
   await chaos.settle();

@@ -15,6 +15,7 @@ import {
 import type { World } from "../../src/sim/mod.ts";
 import { sampleModule } from "../fixtures/seeds/sample.ts";
 import { signer } from "./lab.ts";
+import { seedNumbers } from "./seeds.ts";
 
 const turn = openTurn();
 const withinMs = 60 * 86_400_000;
@@ -36,8 +37,7 @@ export function clusterScenario(
   } = {},
 ): void {
   const { worlds = 2, stepMsMax } = options;
-  const seeds = options.seeds ??
-    Array.from({ length: worlds }, (_, index) => index + 1);
+  const seeds = options.seeds ?? seedNumbers(worlds);
   const scenario = async (world: World) => {
     const cluster = new SimCluster(world, { signer, disk: { stepMsMax } });
     await run(cluster);
@@ -92,11 +92,17 @@ export async function call(
 export async function publish(
   member: SimMember,
   name: string,
-  options: { readonly number?: number; readonly next?: string } = {},
+  options: {
+    readonly number?: number;
+    readonly next?: string;
+    /** Others may have the name. */
+    readonly isTakeover?: boolean;
+  } = {},
 ): Promise<void> {
-  const { number = 0, next } = options;
+  const { number = 0, next, isTakeover } = options;
   const config: Record<string, string> = next === undefined ? {} : { next };
-  await member.node.publishSeed(name, sampleModule(number), { config });
+  const request = { config, isTakeover };
+  await member.node.publishSeed(name, sampleModule(number), request);
 }
 
 /** What was logged at a member under a name, since the world began. */

@@ -21,6 +21,7 @@ import {
   type World,
 } from "../../src/sim/mod.ts";
 import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
+import { seedNumbers } from "./seeds.ts";
 
 const worldsPerScenario = 20;
 
@@ -38,8 +39,7 @@ export function scenario(
   run: (world: World) => Promise<void>,
   options: { readonly seeds?: readonly number[] } = {},
 ): void {
-  const seeds = options.seeds ??
-    Array.from({ length: worldsPerScenario }, (_, index) => index + 1);
+  const seeds = options.seeds ?? seedNumbers(worldsPerScenario);
   const whole = (world: World) => world.complete(run(world));
   const fn = async () => {
     for (const seed of seeds) await replay(whole, { seed, turn });

@@ -234,6 +234,7 @@ export class FakeLink implements Link {
   other: FakeLink | undefined;
   readonly #end = Promise.withResolvers<LinkEnd>();
   #isOver = false;
+  #heardMs: number | undefined;
 
   constructor(
     owner: FakeTransport,
@@ -255,6 +256,14 @@ export class FakeLink implements Link {
 
   get ended(): Promise<LinkEnd> {
     return this.#end.promise;
+  }
+
+  /** Pings are always on the way, so that it is now while the peer runs. */
+  get heardMs(): number | undefined {
+    if (this.other?.owner.isUp && !this.isSuspect) {
+      this.#heardMs = this.owner.options.nowMs();
+    }
+    return this.#heardMs;
   }
 
   /** The peer says who it is, on the way for some milliseconds. */

@@ -72,6 +72,37 @@ meshScenario(
   },
 );
 
+meshScenario(
+  "a forgotten peer is neither listed nor dialled until it comes back",
+  async (lab) => {
+    const nodes = await lab.join(2);
+    await lab.until("linked", () => isFullMesh(nodes), { withinMs: 3_000 });
+    const [one, lost] = nodes as [MeshNode, MeshNode];
+    const forgotten = new Set([lost.peer]);
+    const rights = {
+      ...denying(),
+      isForgotten: (peer: PeerId) => forgotten.has(peer),
+    };
+    one.mesh.setRights(rights);
+    assert.equal(one.stateOf(lost), "connected", "a link outlives it");
+    await lost.stop();
+    await lab.until("it is noticed", () => one.mesh.peers().length === 0, {
+      withinMs: 20_000,
+    });
+    one.mesh.note(lost.peer, [lost.address], { teller: peerNumber(1) });
+    const before = lab.network.dials;
+    await lab.pause(600_000);
+    assert.equal(lab.network.dials, before);
+    assert.deepEqual(one.mesh.peers(), []);
+    await lost.start();
+    await lab.until("back", () => isFullMesh(nodes), { withinMs: 60_000 });
+    forgotten.clear();
+    one.mesh.setRights(denying());
+    assert.equal(one.stateOf(lost), "connected");
+    await lab.end();
+  },
+);
+
 meshScenario("what is told of a denied peer is not heeded", async (lab) => {
   const [one, other] = await strangers(lab);
   one.mesh.setRights(denying(other.peer));

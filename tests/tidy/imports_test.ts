@@ -44,7 +44,7 @@ order.refuses("a folder that comes later, in every form of import", {
     'import type { B } from "../ports/mod.ts";' +
     'export * from "../ports/mod.ts"; export { c } from "../node/mod.ts";' +
     'const d = import("../ports/mod.ts"); import(`../cli/mod.ts`);' +
-    'type E = import("../ports/mod.ts").E;',
+    'type E = import("../ports/mod.ts").E; import("../sim/mod.ts" as string);',
   says: [
     /"kernel" must not import "ports"/,
     /"kernel" must not import "ports"/,
@@ -53,6 +53,7 @@ order.refuses("a folder that comes later, in every form of import", {
     /"kernel" must not import "ports"/,
     /"kernel" must not import "cli"/,
     /"kernel" must not import "ports"/,
+    /"kernel" must not import "sim"/,
   ],
 });
 

@@ -68,11 +68,13 @@ export function isRelative(specifier: string): boolean {
   return /^\.{1,2}(?:\/|$)/.test(specifier);
 }
 
-/** The string that an expression surely is, such as "a" or `a`. */
+/** The string that an expression surely is: "a", `a`, "a" as string. */
 export function literalText(node: Node): string | undefined {
   if (node.type === "Literal" && typeof node.value === "string") {
     return node.value;
   }
+  // A cast is erased.
+  if (node.type === "TSAsExpression") return literalText(node.expression);
   if (node.type !== "TemplateLiteral") return undefined;
   return node.expressions.length === 0 ? node.quasis[0]?.cooked : undefined;
 }

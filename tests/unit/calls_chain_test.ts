@@ -175,6 +175,35 @@ scenario(
   },
 );
 
+scenario(
+  "S15: a chain is judged by what is known of its origin's clock",
+  async (lab) => {
+    const [a, b, c] = await three(lab, () => utf8("done"));
+    const { clocks } = c.gatekeeper;
+    const dayMs = 86_400_000;
+    // Whatever "c" itself thinks what time it is.
+    const agrees = { type: "told", wallMs: a.clock.wallMs() } as const;
+    c.clock.setWallOffset(dayMs);
+    clocks.set(a.peer, agrees);
+    assert.equal(await say(a, b), "done");
+    clocks.set(a.peer, { type: "linked" });
+    assert.equal((await failureOf(say(a, b))).code, "PLN_DENIED");
+    clocks.set(a.peer, { type: "told", wallMs: agrees.wallMs - dayMs });
+    assert.equal((await failureOf(say(a, b))).code, "PLN_DENIED");
+    c.clock.setWallOffset(0);
+    clocks.set(a.peer, { type: "unknown" });
+    assert.equal((await failureOf(say(a, b))).code, "PLN_DENIED");
+    const why = c.log.records.filter(({ event }) => event === "calls.denied")
+      .map(({ fields }) => fields["why"]);
+    assert.deepEqual(why, [
+      "it is over",
+      "it was issued in the future of its origin",
+      "its origin is neither connected nor heard of",
+    ]);
+    await closeNodes(a, b, c);
+  },
+);
+
 /** What "b" knows of a call of "a": enough to abuse it. */
 async function stolen(lab: Lab) {
   const chains: CallChain[] = [];

@@ -89,6 +89,7 @@ export function rightsOf(
     },
     admit: (credential) => gatekeeper.admit(credential),
     isDenied: (peer) => gatekeeper.denied.has(peer),
+    clockOf: (peer) => gatekeeper.clocks.get(peer) ?? { type: "linked" },
   };
 }
 
@@ -300,6 +301,7 @@ export function serverIn(world: TestWorld, executor: CallExecutor): CallServer {
         throw new DeniedError("Nobody is admitted");
       },
       isDenied: () => false,
+      clockOf: () => ({ type: "linked" }),
     },
   });
 }

@@ -52,6 +52,8 @@ export async function seedNode(
     readonly seeds?: Readonly<Record<string, Bytes>>;
     /** Other nodes by the names that seeds use. */
     readonly names?: () => Readonly<Record<string, PeerId>>;
+    /** Who else holds a seed's name. */
+    readonly holders?: () => Readonly<Record<string, PeerId>>;
   } = {},
 ): Promise<SeedNode> {
   const seeds = new Map<string, PublishedSeed>();
@@ -84,6 +86,7 @@ export async function seedNode(
     remote: {
       self: { peer, name },
       resolve: (text) => resolve(text, options.names?.() ?? {}),
+      holderOf: (seed) => options.holders?.()[seed],
       originate: (first, leftMs) => client.originate(first, leftMs),
       call: (to, input, more) => client.call(to, input, more),
     },
@@ -134,16 +137,28 @@ function resolve(
 export async function seedNodes<Name extends string>(
   lab: Lab,
   nodes: Readonly<Record<Name, Readonly<Record<string, Bytes>>>>,
+  { holders = {} }: {
+    /** Of names that several have: the node that holds it. */
+    readonly holders?: Readonly<Record<string, NoInfer<Name>>>;
+  } = {},
 ): Promise<Readonly<Record<Name, SeedNode>>> {
   const made: Record<string, SeedNode> = {};
   const names = () =>
     Object.fromEntries(
       Object.entries(made).map(([name, { peer }]) => [name, peer]),
     );
+  const holding = (self: string) =>
+    Object.fromEntries(
+      Object.entries<string>(holders).flatMap(([seed, name]) => {
+        const peer = made[name]?.peer;
+        return name === self || peer === undefined ? [] : [[seed, peer]];
+      }),
+    );
   for (const [name, seeds] of Object.entries<Record<string, Bytes>>(nodes)) {
     const properties = new Map([["of", name]]);
     const claims = { properties };
-    made[name] = await seedNode(lab, name, { seeds, names, claims });
+    const options = { seeds, names, claims, holders: () => holding(name) };
+    made[name] = await seedNode(lab, name, options);
   }
   introduce(...Object.values(made));
   return made as Record<Name, SeedNode>;

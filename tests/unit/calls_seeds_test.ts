@@ -117,6 +117,34 @@ scenario(
 );
 
 scenario(
+  "a name without a node means the seed of who holds it",
+  async (lab) => {
+    const nodes = await seedNodes(lab, {
+      a: {
+        x: askingWasm(to("y")),
+        hands: handingWasm(to("y")),
+        y: sayingWasm("mine"),
+        circle: askingWasm(to("back")),
+      },
+      b: {
+        y: sayingWasm("theirs"),
+        z: askingWasm(to("y", "a")),
+        back: askingWasm(to("circle")),
+      },
+    }, { holders: { y: "b", circle: "a", back: "b" } });
+    const { a, b } = nodes;
+    assert.equal(await a.ask("x"), "theirs");
+    assert.equal(await a.ask("hands"), "theirs");
+    assert.equal(await b.ask("z"), "mine", "who is named answers itself");
+    const error = await failureOf(a.ask("circle"));
+    assert.equal(error.code, "PLN_SEED_SEED");
+    const refused = failures(b).join();
+    assert.match(refused, /circle\/f/);
+    await closeSeedNodes(nodes);
+  },
+);
+
+scenario(
   "S39: a circle over nodes is refused with its chain printed",
   async (lab) => {
     const nodes = await seedNodes(lab, {

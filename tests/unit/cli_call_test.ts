@@ -51,6 +51,22 @@ Deno.test("pln call sends its argument and prints the raw output", async () => {
   assert.deepEqual(timeouts, [undefined]);
 });
 
+Deno.test("pln call takes a name with the start of its owner's id", async () => {
+  const { world, calls } = callWorld();
+  for (const seed of ["hello@1a2b", `hello@${"0f".repeat(32)}`]) {
+    assert.equal((await world.run("call", seed, "greet", "x")).code, 0);
+    assert.equal(calls.at(-1)?.seed, seed);
+  }
+  const wrong = ["hello@", "hello@1a2", "hello@bob", "@1a2b", "hello@1A2B"];
+  const twice = ["hello@1a2b@1a2b", `hello@${"a".repeat(65)}`, "a..b@1a2b"];
+  for (const seed of [...wrong, ...twice]) {
+    const ran = await world.run("call", seed, "greet", "x");
+    assert.equal(ran.code, 2, seed);
+    assert.match(ran.err, /is not the start of an id|is no seed name/);
+  }
+  assert.equal(calls.length, 2, "the daemon hears of none of these");
+});
+
 Deno.test("pln call reads a pipe, and nothing from a terminal", async () => {
   const { world, calls } = callWorld();
   world.input = utf8("piped");

@@ -43,7 +43,8 @@ Deno.test("completion proposes seeds, keys and shells by position", async () => 
   assert.deepEqual(await propose("set", "s"), ["static-http"]);
   assert.deepEqual(await propose("completion", "f"), ["fish"]);
   assert.deepEqual(await propose("status", "n"), ["nodes"]);
-  assert.deepEqual(await propose("help", "s"), ["status", "seed", "set"]);
+  const verbs = ["status", "seed", "set", "sim"];
+  assert.deepEqual(await propose("help", "s"), verbs);
   assert.deepEqual(await propose("help", "config", "s"), ["show"]);
   assert.deepEqual(await propose("help", "seed", "s"), []);
   assert.deepEqual(await propose("help", "_"), [], "the hidden one stays so");

@@ -282,17 +282,19 @@ Deno.test("pln config show prints the file, or each setting's origin", async () 
 });
 
 const data = [
-  ...["journal/00000001.log", `store/ab/${"ab".repeat(32)}`],
+  ...["journal/00000001.log", "history/00000001.log"],
+  `store/ab/${"ab".repeat(32)}`,
   `cache/modules/${"cd".repeat(32)}`,
   ...["pln.log", "pln.log.1"],
   ...["pln.err", "pln.err.12"],
 ];
 const left = "old/0123abcd-2";
 const identity = [
-  ...["peers.json", "peers.json.damaged", `replicas/${"ef".repeat(32)}.log`],
+  ...["peers.json", "peers.json.damaged", "replicas/00000001.log"],
   ...[`${left}/moved`, `${left}/keys/node.pem`, `${left}/keys-1/root.pem`],
   ...[`${left}/certs/root.pem`, `${left}/journal/00000001.log`],
-  ...[`${left}/replicas/${"ef".repeat(32)}.log`, `${left}/peers.json`],
+  ...[`${left}/replicas/00000001.log`, `${left}/peers.json`],
+  `${left}/history/00000001.log`,
   `${left}/store/ab/${"ab".repeat(32)}`,
 ];
 const kept = ["config.yaml", "holiday.jpg", ...identity];
@@ -315,7 +317,7 @@ Deno.test("pln purge removes data and keeps identity and settings", async () => 
   assert.equal(ran.code, 0, ran.err);
   assert.equal(
     ran.out,
-    "Removed cache, journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
+    "Removed cache, history, journal, pln.err, pln.err.12, pln.log, pln.log.1, store\n" +
       "Kept certs, config.yaml, keys, old, peers.json, peers.json.damaged, " +
       "replicas and 1 other entry\n",
   );

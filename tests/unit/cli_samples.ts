@@ -8,6 +8,7 @@ import type {
   PeerDetails,
   PeerStatus,
   SeedDetails,
+  StateHandlers,
   StatusReport,
 } from "../../src/control/mod.ts";
 import { NotFoundError } from "../../src/kernel/mod.ts";
@@ -34,6 +35,13 @@ export const samplePeers: readonly PeerStatus[] = [{
   state: "self",
   address: "192.0.2.1:60611",
   version: "1.2.3",
+  load: {
+    permille: 250,
+    cores: 2,
+    freeBytes: 2_040_109_465,
+    totalBytes: 4_294_967_296,
+    callsUnderWay: 0,
+  },
 }, {
   peer: "b2".repeat(32),
   name: "bob",
@@ -44,6 +52,16 @@ export const samplePeers: readonly PeerStatus[] = [{
   rttMs: 14.25,
   connectedMs: 7_384_000,
   version: "1.2.4",
+  liveness: "alive",
+  livenessMs: 7_390_000,
+  silentMs: 1_200,
+  load: {
+    permille: 7_900,
+    cores: 8,
+    freeBytes: 536_870_912,
+    totalBytes: 17_179_869_184,
+    callsUnderWay: 3,
+  },
 }, {
   peer: "c3".repeat(32),
   name: "cleo",
@@ -57,6 +75,8 @@ export const samplePeers: readonly PeerStatus[] = [{
   properties: {},
   state: "unreachable",
   reason: "Nobody answers there",
+  liveness: "lost",
+  livenessMs: 40_000,
 }];
 
 export const sampleStatus: StatusReport = {
@@ -104,7 +124,20 @@ export const sampleStatus: StatusReport = {
     errors: 0,
     running: 0,
   }],
-  state: { generation: 1, sequence: 12, entries: 5, journalBytes: 4096 },
+  state: {
+    generation: 1,
+    sequence: 12,
+    entries: 5,
+    journalBytes: 4096,
+    digest: "f7".repeat(32),
+    documents: 4,
+    waiting: 1,
+    unfilled: 2,
+    refused: 3,
+    deferred: 4,
+    forks: ["b2".repeat(32)],
+    ignored: 5,
+  },
   threads: { running: 1, lost: 0 },
   listeners: { "mesh": 60_611, "static-http": 8080 },
 };
@@ -258,6 +291,107 @@ export const sampleMembers: MemberHandlers = {
   leave: () => Promise.resolve(),
 };
 
+const sampleOwner = { owner: "b2".repeat(32), name: "bob" };
+
+/** Bob published twice, and this node was killed in between. */
+export const sampleState: StateHandlers = {
+  history: () =>
+    Promise.resolve({
+      version: 1,
+      beginsMs: madeMs,
+      isCut: false,
+      events: [
+        {
+          type: "batch",
+          atMs: madeMs,
+          ...sampleOwner,
+          generation: 2,
+          seq: 4,
+          changes: [{
+            section: "seeds",
+            key: "hello",
+            after: { digest: sampleDigest, timeoutMs: 30_000 },
+          }, {
+            section: "seeds",
+            key: "old\u001b[31m",
+            before: { digest: "e6".repeat(32), timeoutMs: 5 },
+          }],
+        },
+        { type: "gap", atMs: madeMs + 60_000, why: "killed" },
+        {
+          type: "batch",
+          atMs: madeMs + 90_000,
+          ...sampleOwner,
+          generation: 3,
+          seq: 1,
+          changes: [{
+            section: "seeds",
+            key: "hello",
+            before: { digest: sampleDigest, timeoutMs: 30_000 },
+            after: { digest: sampleDigest, timeoutMs: 1_000 },
+          }],
+        },
+      ],
+    }),
+  past: (atMs) =>
+    Promise.resolve({
+      version: 1,
+      atMs,
+      isExact: true,
+      digest: sampleDigest,
+      nodes: [{
+        peer: "b2".repeat(32),
+        name: "bob",
+        tier: "publisher",
+        properties: { zone: "away" },
+        state: "member",
+        version: "1.2.4",
+      }, {
+        peer: "c3".repeat(32),
+        properties: {} as Record<string, string>,
+        state: "denied",
+      }],
+      seeds: [{
+        name: "hello",
+        owner: "b2".repeat(32),
+        digest: sampleDigest,
+        sizeBytes: 2_202_009,
+        publishedMs: madeMs,
+        others: [samplePeer],
+      }],
+    }),
+  diff: () =>
+    Promise.resolve({
+      version: 1,
+      peer: "b2".repeat(32),
+      name: "bob",
+      isEqual: false,
+      digest: sampleDigest,
+      documents: 3,
+      owners: [{
+        owner: samplePeer,
+        name: "ann",
+        state: "ahead",
+        here: { generation: 1, seq: 12, digest: "0102030405060708" },
+        there: { generation: 1, seq: 11, digest: "1112131415161718" },
+      }, {
+        owner: "c3".repeat(32),
+        state: "behind",
+        there: { generation: 4, seq: 1, digest: "2122232425262728" },
+      }],
+    }),
+  forget: (_peer, { dryRun = false }) =>
+    Promise.resolve({
+      version: 1,
+      peer: "b2".repeat(32),
+      name: "bob",
+      isChanged: !dryRun,
+      isDryRun: dryRun,
+      entries: { node: 3, seeds: 2 },
+      seeds: ["hello", "loops"],
+    }),
+};
+
 export const sampleDaemon: ControlHandlers = {
   version,
   processId: 99,
@@ -276,6 +410,7 @@ export const sampleDaemon: ControlHandlers = {
   unpublishSeed: () => Promise.resolve(),
   call: (_target, input) => Promise.resolve(input),
   members: sampleMembers,
+  state: sampleState,
   reload: () =>
     Promise.resolve({ applied: ["log-level"], needRestart: ["http"] }),
   acceptLoss: () => Promise.resolve(),

@@ -449,6 +449,30 @@ Deno.test("pln seed refuses a timeout out of its range", async () => {
   }
 });
 
+Deno.test("pln seed --takeover asks for it, and says who still holds the name", async () => {
+  const { world, sent } = seedWorld();
+  const plain = await world.run("seed", "hello.wasm");
+  assert.equal(sent[0]?.request.isTakeover, undefined);
+  assert.doesNotMatch(plain.out, /still/);
+  world.serve({
+    publishSeed: (name, module, request) => {
+      sent.push({ name, module, request });
+      return Promise.resolve({
+        ...{ name, digest: sampleDigest, sizeBytes: 5, functions: [] },
+        heldBy: { peer: "b2".repeat(32), name: "bob" },
+      });
+    },
+  });
+  const taken = await world.run("seed", "hello.wasm", "--takeover");
+  assert.equal(sent[1]?.request.isTakeover, true);
+  assert.match(taken.out, /"hello" still means the seed of bob/);
+  const json = await world.run("seed", "hello.wasm", "--takeover", "--json");
+  assert.deepEqual(
+    JSON.parse(json.out).heldBy,
+    { peer: "b2".repeat(32), name: "bob" },
+  );
+});
+
 Deno.test("pln seed says which version it takes the place of", async () => {
   const { world } = seedWorld();
   world.serve({

@@ -26,6 +26,7 @@ import { openSigner } from "../../src/adapters/signer.ts";
 import { InterruptedError } from "../../src/adapters/terminal_streams.ts";
 import { openTurn } from "../../src/adapters/turn.ts";
 import { openSimDisk, type SimDisk } from "../../src/sim/disk.ts";
+import { openSimHost } from "../../src/sim/host.ts";
 import { openSimNetwork, type SimHost } from "../../src/sim/network.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
 import { openWorld } from "../../src/sim/world.ts";
@@ -151,6 +152,7 @@ export class CliWorld {
       openDisk: (root: string) => Promise.resolve(this.disk(root)),
       openRandom: () => Promise.resolve(this.#random),
       openSigner: () => Promise.resolve(openSigner()),
+      openTurn: () => Promise.resolve(openTurn()),
       openWeb: () => Promise.resolve(this.#web()),
       openNetwork: () => Promise.resolve(this.#network(this.#clock())),
       openDaemonPorts: () => Promise.resolve(this.#daemonPorts()),
@@ -169,6 +171,7 @@ export class CliWorld {
     return {
       clock: openClock(),
       disk: this.disk(),
+      host: openSimHost(),
       log: silentLog,
       network: this.#network(wire),
       outbound: {

@@ -3,67 +3,11 @@
 // membership. Over simulated ports, in virtual time.
 
 import assert from "node:assert/strict";
-import { openSigner } from "../../src/adapters/signer.ts";
-import { openTurn } from "../../src/adapters/turn.ts";
-import type { PeerStatus } from "../../src/control/mod.ts";
 import { encodeRootRequest, parseRootRequest } from "../../src/identity/mod.ts";
 import { type PlnError, utf8, utf8TextLossy } from "../../src/kernel/mod.ts";
-import { openWorld, SimCluster, type SimMember } from "../../src/sim/mod.ts";
 import { sampleModule, sampleTag } from "../fixtures/seeds/sample.ts";
-import {
-  type RunningDaemon,
-  settings,
-  startDaemon,
-  stopDaemon,
-} from "./daemon_lab.ts";
-
-const signer = openSigner();
-
-type Lab = {
-  readonly ann: RunningDaemon;
-  readonly bob: RunningDaemon;
-  /** Waits until `from` shows the other one so. */
-  shows(
-    from: RunningDaemon,
-    state: PeerStatus["state"],
-  ): Promise<PeerStatus>;
-};
-
-/** Ann made the cluster; bob joined it and has a link to her. */
-function twoDaemons(name: string, run: (lab: Lab) => Promise<void>): void {
-  const fn = async () => {
-    const world = openWorld(1, { turn: openTurn() });
-    const cluster = new SimCluster(world, { signer });
-    const start = ({ machine, name }: SimMember) =>
-      startDaemon({ world, machine }, { settings: { ...settings, name } });
-    const otherOf = async (daemon: RunningDaemon) =>
-      (await daemon.status()).nodes[1];
-    const shows: Lab["shows"] = async (from, state) => {
-      for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 50) {
-        const other = await otherOf(from);
-        if (other?.state === state) return other;
-        await cluster.pause(50);
-      }
-      return assert.fail(
-        `never ${state}: ${JSON.stringify(await otherOf(from))}`,
-      );
-    };
-    const scenario = async () => {
-      const [first, second] = [cluster.machine("ann"), cluster.machine("bob")];
-      await first.found();
-      await first.stop();
-      const ann = await start(first);
-      const { token } = await ann.client.members.invite({ tier: "publisher" });
-      await second.join(token);
-      const bob = await start(second);
-      await shows(ann, "connected");
-      await run({ ann, bob, shows });
-      for (const daemon of [bob, ann]) await stopDaemon(daemon);
-    };
-    await world.complete(scenario(), { withinMs: 86_400_000 });
-  };
-  Deno.test({ name, permissions: "none", fn });
-}
+import { settings } from "./daemon_lab.ts";
+import { twoDaemons } from "./two_daemons.ts";
 
 twoDaemons(
   "a status shows the other node, over its link",
@@ -132,8 +76,9 @@ twoDaemons(
       bob.client.call(target, utf8(""), { on: "carl" }),
       (error: PlnError) => error.code === "PLN_NOT_FOUND",
     );
+    const nobody = { ...target, seed: "nobody" };
     await assert.rejects(
-      bob.client.call(target, utf8("")),
+      bob.client.call(nobody, utf8("")),
       (error: PlnError) => error.code === "PLN_NOT_FOUND",
     );
   },

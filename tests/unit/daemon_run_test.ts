@@ -155,6 +155,8 @@ daemonTest(
       version: 1,
       type: "seed",
       name: "a",
+      ownerName: "ann",
+      address: `a@${owner.slice(0, 8)}`,
       state: "ready",
       sizeBytes: sampleModule(1).length,
       configKeys: ["greeting", "next"],

@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { ExchangeEngine } from "../../src/gossip/exchange_engine.ts";
 import {
-  batchKind,
   doneMessage,
   headsMessage,
+  kinds,
   needMessage,
-  type OwnerPlace,
 } from "../../src/gossip/messages.ts";
+import type { OwnerPlace } from "../../src/gossip/places.ts";
 import {
   type Bytes,
   emptyBytes,
@@ -27,7 +27,11 @@ const owner = ownerOf(1);
 
 /** An engine over places that the test may change, with its heads taken. */
 function world(...places: OwnerPlace[]) {
-  const engine = new ExchangeEngine(() => places);
+  const engine = new ExchangeEngine({
+    ...{ self: ownerOf(98), peer: ownerOf(99) },
+    heads: () => places.filter(({ owner }) => owner !== ownerOf(98)),
+    placeOf: (owner) => places.find((place) => place.owner === owner),
+  });
   return { engine, places };
 }
 
@@ -36,7 +40,7 @@ function taken(engine: ExchangeEngine): readonly string[] {
   const texts: string[] = [];
   for (let frame = engine.next(); frame; frame = engine.next()) {
     const { kind, body } = frame;
-    if (kind === batchKind) texts.push(`batch ${body.length - 32}`);
+    if (kind === kinds.batch) texts.push(`batch ${body.length}`);
     if (kind === headsMessage.kind) {
       const { heads } = headsMessage.decode(body, { bytesMax: 9_000 });
       texts.push(`heads ${heads.map(({ seq }) => seq).join(" ")}`.trim());
@@ -146,19 +150,29 @@ Deno.test("no peer makes the engine keep more than its limits", () => {
   assert.equal(taken(engine).length, limits.exchangeAsksMax);
 });
 
+Deno.test("answered questions make room for further owners", () => {
+  const { engine } = world();
+  taken(engine);
+  for (let number = 1; number <= 2 * limits.exchangeAsksMax; number++) {
+    engine.askAgain(ownerOf(number), number);
+    assert.deepEqual(taken(engine), [`need ${number} from 0`]);
+    engine.answered(ownerOf(number), number);
+  }
+});
+
 Deno.test("what a slow peer does not take gives way to heads", () => {
   const { engine } = world(place(7));
   const small = new Uint8Array(10);
-  engine.push(owner, small);
+  engine.push(small);
   assert.deepEqual(taken(engine), ["heads 7"], "the heads have it already");
   for (let count = 0; count < limits.exchangeQueueBatchesMax; count++) {
-    engine.push(owner, small);
+    engine.push(small);
   }
   assert.equal(taken(engine).length, limits.exchangeQueueBatchesMax);
   for (let count = 0; count <= limits.exchangeQueueBatchesMax; count++) {
-    engine.push(owner, small);
+    engine.push(small);
   }
-  engine.push(owner, small);
+  engine.push(small);
   assert.deepEqual(taken(engine), ["heads 7"]);
 });
 
@@ -166,16 +180,16 @@ Deno.test("the queue for a peer is bounded in bytes too", () => {
   const { engine } = world(place(7));
   taken(engine);
   const half = new Uint8Array(limits.exchangeQueueBytesMax / 2);
-  engine.push(owner, half);
-  engine.push(owner, half);
+  engine.push(half);
+  engine.push(half);
   assert.equal(taken(engine).length, 2, "they fit, and leave room behind");
-  engine.push(owner, half);
-  engine.push(owner, half);
-  engine.push(owner, emptyBytes);
+  engine.push(half);
+  engine.push(half);
+  engine.push(emptyBytes);
   assert.equal(taken(engine).length, 3);
-  engine.push(owner, half);
-  engine.push(owner, half);
-  engine.push(owner, new Uint8Array(1));
+  engine.push(half);
+  engine.push(half);
+  engine.push(new Uint8Array(1));
   assert.deepEqual(taken(engine), ["heads 7"]);
 });
 
@@ -213,4 +227,45 @@ Deno.test("requests are answered at a rate, others at once", () => {
   for (let count = 0; count < 10_000; count++) {
     assert.equal(engine.receive(done, 0)?.type, "answered");
   }
+});
+
+Deno.test("heads end with the own place and what is known of the peer", () => {
+  const { engine } = world(
+    place(3),
+    { ...place(7), owner: ownerOf(98) },
+    { ...place(5), owner: ownerOf(99) },
+  );
+  const [first] = [engine.next()];
+  const { heads } = headsMessage.decode(first?.body ?? emptyBytes, {
+    bytesMax: 9_000,
+  });
+  const rows = heads.map(({ owner, seq }) => [parseInt(owner, 16), seq]);
+  assert.deepEqual(rows, [[1, 3], [99, 5], [98, 7]]);
+});
+
+Deno.test("own copies are here when the first heads know no more", () => {
+  const { engine } = world({ ...place(7), owner: ownerOf(98) });
+  assert.equal(engine.hasOwnCopies, false);
+  engine.receive(headsFrame({ ...place(7), owner: ownerOf(98) }), 0);
+  assert.equal(engine.hasOwnCopies, true);
+});
+
+Deno.test("own copies are asked for where a peer knows more of them", () => {
+  const { engine, places } = world({ ...place(7), owner: ownerOf(98) });
+  taken(engine);
+  engine.receive(headsFrame({ ...place(9), owner: ownerOf(98) }), 0);
+  assert.deepEqual(taken(engine), ["need 98 from 7"]);
+  assert.equal(engine.hasOwnCopies, false);
+  places[0] = { ...place(9), owner: ownerOf(98) };
+  engine.answered(ownerOf(98), 1);
+  assert.equal(engine.hasOwnCopies, true);
+});
+
+Deno.test("a member's own place is told, not asked for first", () => {
+  const { engine } = world();
+  taken(engine);
+  const head = { ...place(4), owner: ownerOf(99) };
+  const effect = engine.receive(headsFrame(head, place(2)), 0);
+  assert.deepEqual(effect, { type: "told", places: [head] });
+  assert.deepEqual(taken(engine), ["need 1 from 0"]);
 });

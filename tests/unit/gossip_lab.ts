@@ -11,8 +11,9 @@ import {
   UnreachableError,
 } from "../../src/kernel/mod.ts";
 import {
-  type ExchangeTransport,
-  RightsExchange,
+  Gossip,
+  type GossipNeeds,
+  type GossipTransport,
 } from "../../src/gossip/mod.ts";
 import type { OwnerState } from "../../src/state/mod.ts";
 import type {
@@ -26,10 +27,12 @@ import type {
 } from "../../src/transport/mod.ts";
 import { openSimClock } from "../../src/sim/mod.ts";
 import type { World } from "../../src/sim/mod.ts";
+import { signer } from "./identity_world.ts";
 import type { StateNode } from "./replicas_lab.ts";
 import { LabLog } from "./state_lab.ts";
 
 const bufferBytesMax = 64 * 1024;
+const frameHeadBytes = 5;
 
 /** One direction of a stream. */
 class Pipe {
@@ -56,7 +59,7 @@ class Pipe {
       await this.#changed.promise;
     }
     if (this.#isEnded) throw new UnreachableError("The stream was reset");
-    this.#bytes += frame.body.length;
+    this.#bytes += frameHeadBytes + frame.body.length;
     const { nowMs } = this.#world;
     this.#dueMs = Math.max(this.#dueMs, nowMs + this.#latencyMs());
     this.#world.after(this.#dueMs - nowMs, () => {
@@ -70,7 +73,7 @@ class Pipe {
       if (this.#isEnded) throw new UnreachableError("The stream was reset");
       const frame = this.#frames.shift();
       if (frame !== undefined) {
-        this.#bytes -= frame.body.length;
+        this.#bytes -= frameHeadBytes + frame.body.length;
         this.#change();
         return frame;
       }
@@ -85,13 +88,18 @@ class Pipe {
 }
 
 export class LabStream implements FrameStream {
-  constructor(readonly incoming: Pipe, readonly outgoing: Pipe) {}
+  constructor(
+    readonly incoming: Pipe,
+    readonly outgoing: Pipe,
+    readonly onSent: (kind: number, byteCount: number) => void,
+  ) {}
 
   read(): Promise<Frame> {
     return this.incoming.read();
   }
 
   write(kind: number, body: Uint8Array): Promise<void> {
+    this.onSent(kind, frameHeadBytes + body.length);
     return this.outgoing.write({ kind, body: new Uint8Array(body) });
   }
 
@@ -109,7 +117,13 @@ export class LabStream implements FrameStream {
 /** What a link does not need here is not there. */
 type UsedLink = Pick<
   Link,
-  "peer" | "id" | "heads" | "ended" | "openStream" | "close"
+  | "peer"
+  | "id"
+  | "heads"
+  | "ended"
+  | "isDialer"
+  | "openStream"
+  | "close"
 >;
 
 class LabLink implements UsedLink {
@@ -125,6 +139,7 @@ class LabLink implements UsedLink {
     readonly id: string,
     readonly heads: readonly RightsHead[],
     readonly latencyMs: () => number,
+    readonly isDialer: boolean,
   ) {}
 
   get ended(): Promise<LinkEnd> {
@@ -138,8 +153,10 @@ class LabLink implements UsedLink {
     }
     const there = new Pipe(this.world, this.latencyMs);
     const back = new Pipe(this.world, this.latencyMs);
-    const near = new LabStream(back, there);
-    const served = new LabStream(there, back);
+    const counted = (owner: LabTransport) => (kind: number, count: number) =>
+      void owner.sent.set(kind, count + (owner.sent.get(kind) ?? 0));
+    const near = new LabStream(back, there, counted(this.owner));
+    const served = new LabStream(there, back, counted(far.owner));
     this.streams.add(near);
     far.streams.add(served);
     this.world.after(this.latencyMs(), () => {
@@ -159,10 +176,16 @@ class LabLink implements UsedLink {
 }
 
 /** Hands links and streams to whoever registered for them. */
-export class LabTransport implements ExchangeTransport {
+export class LabTransport implements GossipTransport {
   readonly faults: string[] = [];
+  /** Bytes that its links' streams sent, with heads of frames, by kind. */
+  readonly sent = new Map<number, number>();
   readonly #handlers = new Map<number, StreamHandler>();
   readonly #listeners = new Set<(link: Link) => void>();
+
+  get bytes(): number {
+    return this.sent.values().reduce((sum, count) => sum + count, 0);
+  }
 
   serve(protocol: Protocol, handler: StreamHandler): Disposable {
     this.#handlers.set(protocol.id, handler);
@@ -198,34 +221,55 @@ export class LabTransport implements ExchangeTransport {
   }
 }
 
-/** A state with its exchange. */
-export class ExchangeNode implements AsyncDisposable {
+/** A node that has nothing but gossip, and something for it to tell of. */
+export class GossipNode implements AsyncDisposable {
   readonly log = new LabLog();
   readonly transport = new LabTransport();
-  readonly exchange: RightsExchange;
+  readonly gossip: Gossip;
+  /** Of its own clock. */
+  readonly nowMs: () => number;
 
   constructor(
     readonly world: World,
-    readonly machine: StateNode,
-    readonly state: OwnerState,
+    readonly peer: PeerId,
+    { state, records }: Pick<GossipNeeds, "state" | "records">,
   ) {
-    const clock = openSimClock(world, { name: machine.peer });
-    this.exchange = new RightsExchange({ clock, log: this.log, state });
-    this.exchange.attach(this.transport);
-  }
-
-  get peer(): PeerId {
-    return this.machine.peer;
+    const clock = openSimClock(world, { name: peer });
+    this.nowMs = () => clock.nowMs();
+    const random = world.random.fork(`gossip ${peer}`);
+    const { log } = this;
+    const needs = { clock, log, random, signer, state, records };
+    this.gossip = new Gossip(needs, { self: peer });
+    this.gossip.attach(this.transport);
   }
 
   get rightsHeads(): readonly RightsHead[] {
+    return [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gossip[Symbol.asyncDispose]();
+  }
+}
+
+/** One with a real state, as it is told of in a handshake. */
+export class ExchangeNode extends GossipNode {
+  constructor(
+    world: World,
+    readonly machine: StateNode,
+    readonly state: OwnerState,
+  ) {
+    super(world, machine.peer, { state });
+  }
+
+  override get rightsHeads(): readonly RightsHead[] {
     return this.state.heads().map(({ admin, generation, rev }) => ({
       ...{ admin, generation, rev },
     }));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.exchange[Symbol.asyncDispose]();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     await this.state[Symbol.asyncDispose]();
   }
 }
@@ -259,10 +303,12 @@ export function connect(
     new LabLink(
       world,
       ...[near.transport, far.peer, id, far.rightsHeads, latencyMs] as const,
+      true,
     ),
     new LabLink(
       world,
       ...[far.transport, near.peer, id, near.rightsHeads, latencyMs] as const,
+      false,
     ),
   ] as const;
   [ends[0].far, ends[1].far] = [ends[1], ends[0]];

@@ -6,13 +6,8 @@ import assert from "node:assert/strict";
 import { openTurn } from "../../src/adapters/turn.ts";
 import { Deferrals } from "../../src/gossip/deferrals.ts";
 import { ExchangeEngine } from "../../src/gossip/exchange_engine.ts";
-import {
-  batchKind,
-  doneMessage,
-  encodeBatchFrame,
-  needMessage,
-  type OwnerPlace,
-} from "../../src/gossip/messages.ts";
+import { doneMessage, kinds, needMessage } from "../../src/gossip/messages.ts";
+import type { OwnerPlace } from "../../src/gossip/places.ts";
 import {
   type Bytes,
   limits,
@@ -143,7 +138,11 @@ Deno.test("owners wait for their own time", () => {
 function engineAt(place: OwnerPlace) {
   const off = new Set<PeerId>();
   const noted: PeerId[] = [];
-  const engine = new ExchangeEngine(() => [place], {
+  const engine = new ExchangeEngine({
+    ...{ self: ownerOf(98), peer: ownerOf(99) },
+    heads: () => [place],
+    placeOf: (one) => one === place.owner ? place : undefined,
+  }, {
     has: (one) => off.has(one),
     note: (one) => void noted.push(one),
   });
@@ -273,7 +272,7 @@ class Flood {
         const need = needMessage.decode(frame.body, { bytesMax: 100 });
         for (const bytes of this.row) {
           if (batchOf(admin.lab, bytes).seq <= need.seq) continue;
-          await stream.write(batchKind, encodeBatchFrame(admin.peer, bytes));
+          await stream.write(kinds.batch, bytes);
         }
         const done = doneMessage.encode({ owner: admin.peer });
         await stream.write(doneMessage.kind, done);
@@ -289,7 +288,7 @@ class Flood {
     const { signal } = new AbortController();
     const stream = await link.openStream(protocols.state, signal);
     for (const bytes of batches) {
-      await stream.write(batchKind, encodeBatchFrame(this.peer, bytes));
+      await stream.write(kinds.batch, bytes);
     }
   }
 
@@ -326,7 +325,7 @@ play(
       new AbortController().signal,
     );
     for (const bytes of flood.row) {
-      await stream.write(batchKind, encodeBatchFrame(flood.peer, bytes));
+      await stream.write(kinds.batch, bytes);
     }
     await wait(world, 30_000);
     const seq = () => node.state.heads()[0]?.seq ?? 0;
@@ -352,7 +351,7 @@ play("a peer that is gone is not waited for", async (stage) => {
   await wait(world, 500);
   const seq = () => node.state.heads()[0]?.seq ?? 0;
   const before = seq();
-  assert.ok(node.log.events.includes("rights.put_off"));
+  assert.ok(node.log.events.includes("gossip.put_off"));
   link.cut();
   const again = connect(world, node, { far: flood });
   await flood.push(again.far, flood.add(1));

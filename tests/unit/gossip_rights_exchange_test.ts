@@ -6,13 +6,12 @@ import assert from "node:assert/strict";
 import { openTurn } from "../../src/adapters/turn.ts";
 import { type Bytes, limits, type PeerId } from "../../src/kernel/mod.ts";
 import {
-  batchKind,
   doneMessage,
-  encodeBatchFrame,
   headsMessage,
+  kinds,
   needMessage,
-  type OwnerPlace,
 } from "../../src/gossip/messages.ts";
+import type { OwnerPlace } from "../../src/gossip/places.ts";
 import { openSimClock, openWorld, type World } from "../../src/sim/mod.ts";
 import { closeCodes, type Link, protocols } from "../../src/transport/mod.ts";
 import {
@@ -90,7 +89,7 @@ play("R11 a new link brings denials before it settles", async (stage) => {
   await admin.state.publish([denyChange(revoked)]);
   const { near } = connect(world, node, { far: admin });
   assert.equal(denialsOf(node), 0);
-  await node.exchange.settle(near, never);
+  await node.gossip.settle(near, never);
   assert.equal(node.state.view().rights.denialOf(revoked)?.by, admin.peer);
 });
 
@@ -101,15 +100,15 @@ play("R11 who has not heard hears it from any peer first", async (stage) => {
   const node = await open(newMemberNode(lab));
   const revoked = await open(newMemberNode(lab));
   const first = connect(world, told, { far: admin });
-  await told.exchange.settle(first.near, never);
+  await told.gossip.settle(first.near, never);
   first.cut();
   // The revoked key reaches a node that has not heard, and is let in.
   const { near } = connect(world, node, { far: revoked });
-  await node.exchange.settle(near, never);
+  await node.gossip.settle(near, never);
   assert.equal(node.state.view().rights.denialOf(revoked.peer), undefined);
   await admin.state.publish([denyChange(revoked.peer)]);
   const again = connect(world, told, { far: admin });
-  await told.exchange.settle(again.near, never);
+  await told.gossip.settle(again.near, never);
   // A third node brings it: the admin itself is out of reach.
   const heard = untilDenials(node, 1);
   connect(world, node, { far: told });
@@ -123,10 +122,10 @@ play("a link whose peer knows nothing more settles at once", async (stage) => {
   const node = await open(newMemberNode(lab));
   const startMs = world.nowMs;
   const link = connect(world, admin, { far: node });
-  await admin.exchange.settle(link.near, never);
-  await node.exchange.settle(link.far, never);
+  await admin.gossip.settle(link.near, never);
+  await node.gossip.settle(link.far, never);
   const again = connect(world, admin, { far: node });
-  await node.exchange.settle(again.far, never);
+  await node.gossip.settle(again.far, never);
   assert.ok(world.nowMs - startMs <= 25, "one exchange of 5 ms each way");
 });
 
@@ -149,8 +148,8 @@ play("what is published reaches everybody over others", async (stage) => {
 
   function untilAdmins(node: ExchangeNode): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    node.state.onChange(({ rights }) => {
-      if (rights.admins.length > 0) resolve();
+    node.state.onChange(() => {
+      if (node.state.view().rights.admins.length > 0) resolve();
     });
     return promise;
   }
@@ -193,14 +192,13 @@ play("what is pushed before its base is asked for", async (stage) => {
       if (frame?.kind !== needMessage.kind) continue;
       asked.resolve(needMessage.decode(frame.body, { bytesMax: 100 }));
       for (const bytes of row) {
-        await stream.write(batchKind, encodeBatchFrame(admin.peer, bytes));
+        await stream.write(kinds.batch, bytes);
       }
     }
   });
   const heard = untilDenials(node, 1);
   const [, deny = new Uint8Array()] = row;
-  const frame = encodeBatchFrame(admin.peer, deny);
-  await peer.speak(link.far, [[batchKind, frame]]);
+  await peer.speak(link.far, [[kinds.batch, deny]]);
   assert.deepEqual(await asked.promise, {
     ...{ owner: admin.peer, generation: 0, seq: 0 },
   });
@@ -218,7 +216,7 @@ play("settling waits until what came is stored", async (stage) => {
     return await accept(bytes);
   };
   const { near } = connect(world, node, { far: admin });
-  await node.exchange.settle(near, never);
+  await node.gossip.settle(near, never);
   assert.equal(denialsOf(node), 1);
 });
 
@@ -292,7 +290,7 @@ play("a slow peer gets heads again, and then all it lacks", async (stage) => {
   }
   start.resolve();
   await caughtUp.promise;
-  const pushed = seen.filter((kind) => kind === batchKind).length;
+  const pushed = seen.filter((kind) => kind === kinds.batch).length;
   assert.ok(pushed < 400, `${pushed} of 500 were kept for it`);
   assert.equal(seen.filter((kind) => kind === headsMessage.kind).length, 2);
 });
@@ -358,10 +356,9 @@ play("R01 batches of who is no admin end the link", async (stage) => {
   const stranger = newAdminNode(new RightsLab("another"));
   await using state = await stranger.openAdmin();
   const [bytes = new Uint8Array()] = rowOf(state, stranger.peer);
-  const frame = encodeBatchFrame(stranger.peer, bytes);
   function* frames() {
     for (let count = 0; count < 100; count++) {
-      yield [batchKind, frame] as const;
+      yield [kinds.batch, bytes] as const;
     }
   }
   const speaking = peer.speak(link.far, frames());
@@ -369,7 +366,7 @@ play("R01 batches of who is no admin end the link", async (stage) => {
   await Promise.allSettled([speaking]);
   const { refusedBatches } = node.state.report();
   assert.ok(refusedBatches >= limits.exchangeRefusedMax);
-  assert.ok(node.log.events.includes("rights.peer_closed"));
+  assert.ok(node.log.events.includes("gossip.peer_closed"));
 });
 
 play("S17 kinds of a newer version are skipped", async (stage) => {
@@ -384,9 +381,7 @@ play("S17 kinds of a newer version are skipped", async (stage) => {
   await peer.speak(link.far, [
     [99, new Uint8Array(10)],
     [250, new Uint8Array()],
-    ...row.map((bytes) =>
-      [batchKind, encodeBatchFrame(admin.peer, bytes)] as const
-    ),
+    ...row.map((bytes) => [kinds.batch, bytes] as const),
   ]);
   await heard;
 });
@@ -395,7 +390,11 @@ const malformed: readonly [string, number, Bytes][] = [
   ["heads that are none", headsMessage.kind, Uint8Array.of(0x01)],
   ["an empty need", needMessage.kind, new Uint8Array()],
   ["a need of 2^53", needMessage.kind, needOf(2 ** 53)],
-  ["a batch too short", batchKind, new Uint8Array(32)],
+  ["an announcement cut short", kinds.announce, new Uint8Array(9)],
+  ["a want of 2^53", kinds.want, new Uint8Array(30).fill(0xff)],
+  ["too few digests", kinds.digests, new Uint8Array(511)],
+  ["a follow that is none", kinds.follow, Uint8Array.of(0x80)],
+  ["a record over its limit", kinds.record, new Uint8Array(2_000)],
   ["an end with more in it", doneMessage.kind, Uint8Array.of(0x82, 1, 2)],
 ];
 
@@ -442,11 +441,11 @@ play("settle ends with its signal, and with the link", async (stage) => {
   };
   const link = connect(world, node, { far: liar });
   const abort = new AbortController();
-  const first = node.exchange.settle(link.near, abort.signal);
+  const first = node.gossip.settle(link.near, abort.signal);
   await wait(world, 1_000);
   abort.abort();
   await first;
-  const second = node.exchange.settle(link.near, never);
+  const second = node.gossip.settle(link.near, never);
   link.cut();
   await second;
 });
@@ -460,10 +459,10 @@ play("a peer that promises and has nothing settles too", async (stage) => {
     rightsHeads: [{ admin: lab.newPeer().peer, generation: 5, rev: 9 }],
   };
   const link = connect(world, node, { far: liar });
-  await node.exchange.settle(link.near, never);
+  await node.gossip.settle(link.near, never);
 });
 
-play("a hostile admin's fork is not passed on", async (stage) => {
+play("a fork that one node meets is proven to all", async (stage) => {
   const { world, lab, open } = stage;
   const hostile = newAdminNode(lab);
   const state = await hostile.openAdmin();
@@ -480,9 +479,13 @@ play("a hostile admin's fork is not passed on", async (stage) => {
   const heard = untilDenials(two, 1);
   for (const bytes of [base, deny]) await one.state.accept(bytes);
   await heard;
-  assert.equal(await one.state.accept(fork), "refused");
+  assert.equal(await one.state.accept(fork), "known");
   await wait(world, 100);
-  assert.equal(two.state.report().refusedBatches, 0);
+  for (const { state } of [one, two]) {
+    assert.equal(state.placeOf(hostile.peer)?.seq, limits.stateIntegerMax);
+    assert.equal(state.view().rights.denials.length, 0, "its batches are void");
+    assert.equal(state.report().refusedBatches, 0);
+  }
 });
 
 play("disposing ends all streams, links stay", async (stage) => {
@@ -491,8 +494,8 @@ play("disposing ends all streams, links stay", async (stage) => {
   const node = await open(newMemberNode(lab));
   const link = connect(world, admin, { far: node });
   await wait(world, 100);
-  await node.exchange[Symbol.asyncDispose]();
-  await admin.exchange[Symbol.asyncDispose]();
-  await node.exchange.settle(link.far, never);
+  await node.gossip[Symbol.asyncDispose]();
+  await admin.gossip[Symbol.asyncDispose]();
+  await node.gossip.settle(link.far, never);
   assert.equal(link.closedWith(), undefined);
 });

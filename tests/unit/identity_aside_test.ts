@@ -16,7 +16,8 @@ import { failingDisk, openWorld, type World } from "./identity_world.ts";
 
 const properties = new Map<string, string>();
 const others = [
-  ...["journal/1.log", "replicas/a/1.log", "store/aa/bb", "peers.json"],
+  ...["journal/1.log", "replicas/a/1.log", "history/1.log"],
+  ...["store/aa/bb", "peers.json"],
 ];
 const staying = ["config.yaml", "cache/modules/cc", "pln.log"];
 
@@ -103,7 +104,7 @@ Deno.test("S07: a kill at any step leaves the old node or none", async () => {
       assert.ok(isMoved || !after.has(path), `${path} stayed at ${failAt}`);
     }
   }
-  assert.equal(kills, 8); // a note, six moves, and the note's other name
+  assert.equal(kills, 9); // a note, seven moves, and the note's other name
 });
 
 Deno.test("S07: a kill while a move is completed is survived too", async () => {

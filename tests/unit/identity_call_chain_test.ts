@@ -8,6 +8,7 @@ import {
   type CallHop,
   CallReplays,
   type ChainArrival,
+  chainLifeMs,
   chainPathFault,
   chainSignatureFault,
   clockToleranceMs,
@@ -96,6 +97,7 @@ const arrival: ChainArrival = {
   sender: second.peer,
   target: z,
   wallMs: startMs + 1_000,
+  originClock: { type: "linked" },
 };
 
 function fault(
@@ -213,6 +215,41 @@ Deno.test("S15: a chain is judged by time as far as clocks may be off", () => {
   assert.match(at(startMs - clockToleranceMs - 1) ?? "", /future.*clocks/);
   assert.equal(at(end), undefined);
   assert.equal(at(end + 1), "it is over");
+});
+
+Deno.test("S15: a chain is judged by its origin's clock, if that is known", () => {
+  const decadeMs = 10 * 365 * 24 * 3_600_000;
+  const told = (wallMs: number) =>
+    fault(chain(), {
+      wallMs: startMs + decadeMs, // this node's own: far off, and not asked
+      originClock: { type: "told", wallMs },
+    });
+  const end = startMs + 30_000 + 60_000;
+  assert.equal(told(startMs + 500), undefined);
+  assert.equal(told(startMs - 60_000), undefined);
+  assert.match(told(startMs - 60_001) ?? "", /future of its origin/);
+  assert.equal(told(end), undefined);
+  assert.equal(told(end + 1), "it is over");
+});
+
+Deno.test("a chain of an origin that nobody hears of is refused", () => {
+  const originClock = { type: "unknown" } as const;
+  assert.match(fault(chain(), { originClock }) ?? "", /nor heard of/);
+});
+
+Deno.test("a chain is remembered as long as either clock believes it", () => {
+  const { origin } = chain();
+  const lifeMs = (wallMs: number, told?: number) =>
+    chainLifeMs(origin, {
+      wallMs,
+      originClock: told === undefined
+        ? { type: "linked" }
+        : { type: "told", wallMs: told },
+    });
+  assert.equal(lifeMs(startMs), 30_000 + clockToleranceMs);
+  assert.equal(lifeMs(startMs, startMs), 30_000 + clockToleranceMs);
+  const hourMs = 3_600_000;
+  assert.equal(lifeMs(startMs + 5 * hourMs, startMs), 30_000 + 60_000);
 });
 
 Deno.test("a chain has so many hops and no more", () => {

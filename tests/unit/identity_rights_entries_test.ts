@@ -25,6 +25,8 @@ function world() {
 const grant = { number: 1, tier: "leaf", properties: {}, atMs: 5 };
 const deny = { number: 1, verdict: "deny", atMs: 5 };
 const invite = { state: "open", tier: "leaf", expiresMs: 5, uses: 1, atMs: 1 };
+const forget = { number: 1, generation: 1, seq: 1, atMs: 5 };
+const name = { number: 1, owner: "a".repeat(64), atMs: 5 };
 const tooMany = Object.fromEntries(
   Array.from({ length: 65 }, (_, index) => [`k${index}`, "v"]),
 );
@@ -60,6 +62,12 @@ const malformed: readonly [RightsSection, string, JsonValue][] = [
   ["invites", "0 uses", { ...invite, uses: 0 }],
   ["invites", "an unknown state", { ...invite, state: "half" }],
   ["redemptions", "nothing", {}],
+  ["names", "R03 a number of 2^53", { ...name, number: 2 ** 53 }],
+  ["names", "an owner of 63 digits", { ...name, owner: "a".repeat(63) }],
+  ["names", "a list", [name]],
+  ["forgets", "R03 a generation of 2^53", { ...forget, generation: 2 ** 53 }],
+  ["forgets", "R03 a negative seq", { ...forget, seq: -1 }],
+  ["forgets", "nothing", {}],
 ];
 
 for (const [section, what, value] of malformed) {
@@ -68,12 +76,14 @@ for (const [section, what, value] of malformed) {
     const key = {
       ...{ grants: subject, denies: subject, invites: "a".repeat(32) },
       redemptions: `${"a".repeat(32)}/${subject}`,
+      ...{ names: "seeds/hello", forgets: subject },
     }[section];
     low.say(section, key, value);
     high.grant(subject, { tier: "publisher" });
     const rights = lab.rights(low, high);
     assert.equal(rights.grantOf(subject)?.by, high.owner);
     assert.deepEqual([rights.denials, rights.invites], [[], []]);
+    assert.deepEqual([rights.names, rights.forgets], [[], []]);
     const [ignored, ...more] = ignoredBy(rights);
     assert.equal(ignored?.owner, low.owner);
     assert.equal(ignored?.section, section);

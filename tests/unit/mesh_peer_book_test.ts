@@ -208,3 +208,18 @@ Deno.test("PeerBook tells of changes that are worth saving", () => {
   book.named(peer, "web");
   assert.equal(changes, 2);
 });
+
+Deno.test("PeerBook.forget() drops whom it has met, and tells that it should be saved", () => {
+  let changes = 0;
+  const book = new PeerBook([], () => void changes++);
+  meet(book, peer, at(1));
+  const before = changes;
+  book.forget(peer);
+  assert.equal(book.get(peer), undefined);
+  assert.equal(changes, before + 1);
+  assert.equal(book.knownIps().size, 0);
+  book.forget(peer);
+  assert.equal(changes, before + 1, "nothing to save");
+  meet(book, peer, at(2));
+  assert.deepEqual(ports(book), [2], "met again, it is new");
+});

@@ -11,7 +11,12 @@ import {
   peerIdOf,
 } from "../../src/kernel/mod.ts";
 import type { Clock, PrivateKey } from "../../src/ports/mod.ts";
-import type { Certificate } from "../../src/identity/mod.ts";
+import {
+  type Certificate,
+  issueMember,
+  type Tier,
+} from "../../src/identity/mod.ts";
+import { TimerQueue } from "../../src/kernel/mod.ts";
 import {
   type Batch,
   certificateKeys,
@@ -36,13 +41,46 @@ const standingClock: Clock = {
   sleep: () => Promise.reject(new Error("no timers in this lab")),
 };
 
+/** A clock that moves when a test says so, and then runs what is due. */
+export class LabClock implements Clock {
+  timeMs = startMs;
+  readonly #timers = new TimerQueue();
+
+  nowMs(): number {
+    return this.timeMs;
+  }
+
+  wallMs(): number {
+    return this.timeMs;
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    return this.#timers.add(this.timeMs + delayMs, run);
+  }
+
+  sleep(): Promise<void> {
+    return Promise.reject(new Error("nobody sleeps in this lab"));
+  }
+
+  advance(passedMs: number): void {
+    this.timeMs += passedMs;
+    for (
+      let run = this.#timers.takeDue(this.timeMs);
+      run !== undefined;
+      run = this.#timers.takeDue(this.timeMs)
+    ) run();
+  }
+}
+
 /** A machine with a key, and its state, opened again and again. */
 export class StateNode {
   readonly peer: PeerId;
   readonly log = new LabLog();
   disk = new LabDisk();
-  clock = standingClock;
+  clock: Pick<Clock, "nowMs" | "wallMs"> & Partial<Clock> = standingClock;
   signer = signer;
+  /** Of a node that `newAdminNode` made: what it certifies others with. */
+  admin: LabAdmin | undefined;
 
   constructor(
     readonly lab: RightsLab,
@@ -54,7 +92,13 @@ export class StateNode {
   }
 
   open(): Promise<OwnerState> {
-    const { clock, disk, key, lab, log, signer } = this;
+    const { disk, key, lab, log, signer } = this;
+    const { clock: given } = this;
+    const clock = given instanceof LabClock ? given : {
+      ...standingClock,
+      nowMs: () => given.nowMs(),
+      wallMs: () => given.wallMs(),
+    };
     const random = openSimRandom(disk.steps).fork(this.peer);
     const { root } = lab;
     return openOwnerState({ clock, disk, log, random, signer }, { key, root });
@@ -67,9 +111,49 @@ export class StateNode {
     return state;
   }
 
-  get path(): string {
-    return `replicas/${this.peer}.log`;
+  /** The newest file of its replicas. */
+  get logPath(): string {
+    const paths = this.disk.paths().filter((one) =>
+      one.startsWith("replicas/")
+    );
+    return paths.at(-1) ?? "replicas/00000001.log";
   }
+}
+
+/** The member certificate of a node, by an admin of the lab. */
+export function memberChanges(
+  lab: RightsLab,
+  node: { readonly key: PrivateKey },
+  options: {
+    readonly by: StateNode;
+    readonly tier?: Exclude<Tier, "admin">;
+    readonly issue?: number;
+  },
+): readonly Change[] {
+  const { by: { admin }, tier = "publisher", issue = 1 } = options;
+  assert.ok(admin !== undefined, "by a node of an admin");
+  const member = issueMember(lab.needs, {
+    authority: admin.ownAuthority,
+    authorityKey: admin.authorityKey,
+    publicKey: node.key.publicKey,
+    claims: {
+      type: "member",
+      cluster: lab.root.cluster,
+      tier,
+      properties: new Map(),
+      issue,
+      memberSinceMs: startMs,
+      accessDeadlineMs: undefined,
+    },
+  });
+  return [
+    [certificateKeys.member, member] as const,
+    [certificateKeys.authority, admin.ownAuthority] as const,
+  ].map(([key, { der }]) => ({
+    section: "node",
+    key,
+    value: certificateValue(der),
+  }));
 }
 
 export function authorityChanges(authority?: Certificate): readonly Change[] {
@@ -83,7 +167,19 @@ export function authorityChanges(authority?: Certificate): readonly Change[] {
 
 export function newAdminNode(lab: RightsLab): StateNode {
   const admin: LabAdmin = lab.newAdmin();
-  return new StateNode(lab, admin.key, admin.ownAuthority);
+  const node = new StateNode(lab, admin.key, admin.ownAuthority);
+  node.admin = admin;
+  return node;
+}
+
+/** That an admin lets a node in; what makes its document one of the cluster's. */
+export function grantChange(
+  subject: PeerId,
+  options: { readonly number?: number; readonly tier?: Tier } = {},
+): Change {
+  const { number = 1, tier = "publisher" } = options;
+  const value = { number, tier, properties: {}, atMs: startMs };
+  return { section: "grants", key: subject, value };
 }
 
 export function newMemberNode(lab: RightsLab): StateNode {
@@ -100,8 +196,14 @@ export function denyChange(
   return { section: "denies", key: subject, value };
 }
 
-/** All that a node has of an admin, newest base first. */
+/** What a node has of an owner's newest generation, the newest base first. */
 export function rowOf(state: OwnerState, peer: PeerId): readonly Bytes[] {
+  const { generation = 0 } = state.placeOf(peer) ?? {};
+  return state.batchesSince(peer, { generation, seq: 0 });
+}
+
+/** All that a node has of an owner. */
+export function allOf(state: OwnerState, peer: PeerId): readonly Bytes[] {
   return state.batchesSince(peer, { generation: 0, seq: 0 });
 }
 

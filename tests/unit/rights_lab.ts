@@ -299,6 +299,8 @@ export function shown(rights: Rights) {
     redemptions: rights.redemptions,
     invites: rights.invites,
     statements: rights.rootStatements,
+    names: rights.names,
+    forgets: rights.forgets,
     ignored: ignoredBy(rights),
     uses: rights.redemptions.map(({ invite }) => rights.usesOf(invite)),
     children: rights.admins.map(({ peer }) => rights.childrenOf(peer)),

@@ -21,24 +21,15 @@ import {
   OwnerDocument,
   parseBatch,
   parseSignedBatch,
-  Projector,
   signBatch,
 } from "../../src/state/mod.ts";
 import {
   comparePlaces,
-  encodeOperations,
   isBatchStart,
   operationBytes,
 } from "../../src/state/batches.ts";
-import { LoroDoc } from "loro-crdt";
-import {
-  cluster,
-  key,
-  otherCluster,
-  otherKey,
-  signer,
-  specOf,
-} from "./state_lab.ts";
+import { LoroDoc } from "../../src/state/loro.ts";
+import { cluster, key, otherCluster, otherKey, signer } from "./state_lab.ts";
 
 const owner = peerIdOf(key.publicKey);
 const session = new Uint8Array(16).map((_, index) => index);
@@ -120,7 +111,10 @@ Deno.test("the size of operations is known without encoding them", () => {
   fc.assert(fc.property(operations, (all) => {
     const head = all.length < 24 ? 1 : 2;
     const sum = all.reduce((total, one) => total + operationBytes(one), head);
-    assert.equal(encodeOperations(all).length, sum);
+    const encoded = encodeCbor(
+      all.map(({ section, key, text }) => [section, key, text ?? null]),
+    );
+    assert.equal(encoded.length, sum);
   }));
 });
 
@@ -163,8 +157,10 @@ Deno.test("R03 numbers out of range are refused", () => {
   assert.throws(() => parseBatch(bodyWith({ generation: 0 })), PlnError);
   assert.throws(() => parseBatch(bodyWith({ rev: 2 })), PlnError);
   const largest = 2 ** 48 - 1;
-  const body = bodyWith({ seq: largest, generation: largest, rev: largest });
-  assert.equal(parseBatch(body).seq, largest);
+  const seq = largest - 1; // the largest one is the place of void generations
+  const body = bodyWith({ seq, generation: largest, rev: seq });
+  assert.equal(parseBatch(body).generation, largest);
+  assert.throws(() => parseBatch(bodyWith({ seq: largest })), PlnError);
 });
 
 Deno.test("a batch with a malformed member is refused", () => {
@@ -238,7 +234,7 @@ Deno.test("a batch over its size is refused unread", () => {
 Deno.test("a document is what its operations say, in any order", () => {
   fc.assert(
     fc.property(fc.array(operations, { maxLength: 8 }), (batches) => {
-      using document = new OwnerDocument(owner, signer);
+      using document = new OwnerDocument(owner);
       const model = new Map<string, Operation>();
       for (const [index, all] of batches.entries()) {
         document.apply(batchOf(all, { seq: index + 1 }));
@@ -258,18 +254,18 @@ Deno.test("a document is what its operations say, in any order", () => {
         document.sizeBytes,
         entries.reduce((total, one) => total + operationBytes(one), 0),
       );
-      using fresh = new OwnerDocument(owner, signer);
+      using fresh = new OwnerDocument(owner);
       fresh.apply(
         batchOf(entries, { base: true, session: session.toReversed() }),
       );
-      assert.equal(fresh.digest(), document.digest());
+      assert.deepEqual(fresh.operations(), entries);
     }),
     { numRuns: 50 },
   );
 });
 
 Deno.test("a document keeps keys that objects treat specially", () => {
-  using document = new OwnerDocument(owner, signer);
+  using document = new OwnerDocument(owner);
   const all = [set("__proto__", 1), set("constructor", 2), set("size", 3)];
   document.apply(batchOf(all));
   assert.deepEqual(document.entries("seeds"), all);
@@ -277,7 +273,7 @@ Deno.test("a document keeps keys that objects treat specially", () => {
 });
 
 Deno.test("a base opens a fresh document", () => {
-  using document = new OwnerDocument(owner, signer);
+  using document = new OwnerDocument(owner);
   document.apply(batchOf([set("a", 1), set("b", 1)]));
   document.apply(batchOf([set("c", 1)], { base: true, seq: 2 }));
   assert.deepEqual(document.entries("seeds"), [set("c", 1)]);
@@ -285,21 +281,21 @@ Deno.test("a base opens a fresh document", () => {
 });
 
 Deno.test("removing what is missing and setting what is set count not", () => {
-  using document = new OwnerDocument(owner, signer);
+  using document = new OwnerDocument(owner);
   document.apply(batchOf([removal("x"), set("y", 1)]));
   document.apply(batchOf([removal("x"), set("y", 1)], { seq: 2 }));
   assert.deepEqual(document.operations(), [set("y", 1)]);
 });
 
 Deno.test("a session of the largest bytes is a Loro peer too", () => {
-  using document = new OwnerDocument(owner, signer);
+  using document = new OwnerDocument(owner);
   const largest = new Uint8Array(16).fill(0xff);
   document.apply(batchOf([set("a", 1)], { session: largest }));
   assert.equal(document.get("seeds", "a"), "1");
 });
 
 Deno.test("a panic of Loro rebuilds the document from its batches", () => {
-  using document = new OwnerDocument(owner, signer);
+  using document = new OwnerDocument(owner);
   document.apply(batchOf([set("old", 0)], { base: true }));
   document.apply(batchOf([set("a", 1)], { seq: 2 }));
   const original = LoroDoc.prototype.commit;
@@ -319,24 +315,4 @@ Deno.test("a panic of Loro rebuilds the document from its batches", () => {
     [set("a", 1), set("b", 2), set("old", 0)],
   );
   assert.equal(document.entryCount, 3);
-});
-
-Deno.test("views of several owners do not depend on their order", () => {
-  const other = peerIdOf(otherKey.publicKey);
-  using mine = new OwnerDocument(owner, signer);
-  using theirs = new OwnerDocument(other, signer);
-  mine.apply(batchOf([set("both", specOf(1)), set("mine", specOf(2))]));
-  theirs.apply(
-    batchOf([set("both", specOf(3)), set("theirs", specOf(4))], {
-      owner: other,
-    }),
-  );
-  const forward = new Projector(owner, signer).project([mine, theirs]);
-  const backward = new Projector(owner, signer).project([theirs, mine]);
-  assert.deepEqual(forward, backward);
-  assert.equal(
-    forward.seeds.get("both")?.owner,
-    [owner, other].sort()[0],
-  );
-  assert.equal(forward.seeds.size, 3);
 });

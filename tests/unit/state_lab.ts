@@ -321,8 +321,9 @@ export function openLabOn<OneDisk extends Disk>(
     wallMs: 1_767_225_600_000,
     open: () => {
       const never = () => Promise.reject(new Error("no timers in this lab"));
+      let nowMs = 0;
       const clock = {
-        nowMs: () => 0,
+        nowMs: () => nowMs += 1_000, // so that no publish comes too fast
         wallMs: () => lab.wallMs,
         after: () => ({ [Symbol.dispose]: () => {} }),
         sleep: never,

@@ -44,14 +44,19 @@ async function firstBase(admin: StateNode): Promise<Bytes> {
   return base;
 }
 
-/** A base, and as many batches after it. */
-async function longRow(admin: StateNode, count: number) {
+/** A base, and as many batches after it; with rights those are urgent. */
+async function longRow(
+  admin: StateNode,
+  count: number,
+  { section = "zzz" }: { readonly section?: "zzz" | "invites" } = {},
+) {
   const row = [await firstBase(admin)];
   for (let seq = 1; seq <= count; seq++) {
-    const operations = [{ section: "zzz", key: "a", text: String(seq) }];
+    const operations = [{ section, key: "a", text: String(seq) }];
     const [last] = row.slice(-1);
     assert.ok(last !== undefined);
-    row.push(nextBatch(admin, last, { changes: { operations } }));
+    const rev = section === "zzz" ? 1 : seq + 1;
+    row.push(nextBatch(admin, last, { changes: { operations, rev } }));
   }
   return row;
 }
@@ -184,28 +189,28 @@ Deno.test("what is known costs no signature, and its owner nothing", async () =>
     ]);
   }
   assert.equal(counted.verified, before);
-  const [last] = (await longRow(admin, 0)).map((first) =>
-    nextBatch(admin, base, {
-      changes: { operations: batchOf(admin.lab, first).operations },
-    })
-  );
-  assert.ok(last !== undefined);
+  const operations = [{ section: "zzz", key: "b", text: "1" }];
+  const last = nextBatch(admin, base, { changes: { operations } });
   assert.equal(await to.accept(last), "new");
 });
 
-Deno.test("a batch of an earlier start costs no signature", async () => {
+Deno.test("a batch of a start before the last two costs no signature", async () => {
   const { admin, node, counted } = world();
   const [first] = await longRow(admin, 0);
   assert.ok(first !== undefined);
-  const changes = { generation: 7 };
-  const later = forgeBatch(admin, first, { changes });
+  const [later, latest] = [7, 8].map((generation) =>
+    forgeBatch(admin, first, { changes: { generation } })
+  );
+  assert.ok(later && latest);
   await using to = await node.open();
-  assert.equal(await to.accept(later), "new");
+  assert.deepEqual(await give(to, [latest, later]), ["new", "new"]);
   const before = counted.verified;
   const other = nextBatch(admin, first, {
     changes: { operations: [{ section: "zzz", key: "a", text: "1" }] },
   });
-  assert.deepEqual(await give(to, [first, other]), ["known", "known"]);
+  assert.deepEqual(await give(to, [first, other, later]), [
+    ...["known", "known", "known"],
+  ]);
   assert.equal(counted.verified, before);
 });
 
@@ -265,7 +270,9 @@ Deno.test("rewritten redemptions cost a node one signature a batch", async () =>
 
 Deno.test("a batch that comes twice at once is checked once", async () => {
   const { admin, node, counted } = world();
-  const [base, next, last] = await longRow(admin, 2);
+  const [base, next, last] = await longRow(admin, 2, {
+    section: "invites",
+  });
   assert.ok(base && next && last);
   await using to = await node.open();
   await to.accept(base);
@@ -281,7 +288,9 @@ Deno.test("a batch that comes twice at once is checked once", async () => {
 
 Deno.test("what comes while its forerunner is stored follows it", async () => {
   const { admin, node, counted } = world();
-  const [base, next, last] = await longRow(admin, 2);
+  const [base, next, last] = await longRow(admin, 2, {
+    section: "invites",
+  });
   assert.ok(base && next && last);
   await using to = await node.open();
   await to.accept(base);
@@ -300,7 +309,9 @@ Deno.test("what comes while its forerunner is stored follows it", async () => {
 
 Deno.test("a twin of a batch that cannot be stored fails with it", async () => {
   const { admin, node } = world();
-  const [base, next] = await longRow(admin, 1);
+  const [base, next] = await longRow(admin, 1, {
+    section: "invites",
+  });
   assert.ok(base && next);
   await using to = await node.open();
   await to.accept(base);

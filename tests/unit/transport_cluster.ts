@@ -12,6 +12,7 @@ import {
   issueRoot,
   type MemberClaims,
   type MemberFacts,
+  type OriginClock,
   verifyCredential,
   verifyRoot,
 } from "../../src/identity/mod.ts";
@@ -44,6 +45,8 @@ export const echo: Protocol = {
 /** What a test's gatekeeper says. */
 export class LabGatekeeper implements Gatekeeper {
   readonly denied = new Set<PeerId>();
+  /** What is known of the clocks of others; "linked" unless told. */
+  readonly clocks = new Map<PeerId, OriginClock>();
   readonly settled: Link[] = [];
   known: readonly RightsHead[] = [];
   onSettle: (link: Link, signal: AbortSignal) => Promise<void> = () =>

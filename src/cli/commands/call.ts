@@ -8,7 +8,6 @@ import {
   InputError,
   LimitError,
   limits,
-  parseName,
   type PlnError,
   ReportedError,
   toBase64,
@@ -22,6 +21,7 @@ import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import { parseCallMs, parseCount } from "../numbers.ts";
 import { sizeText } from "../render.ts";
+import { parseSeedAddress } from "../seed_address.ts";
 
 /** Beyond the call's own limit, which the daemon enforces. */
 const graceMs = 2_000;
@@ -40,7 +40,7 @@ export const run: Run<"call"> = async (invocation, { flags, args }) => {
   const [seed = "", fn = "", typed] = args;
   const retriesMax = limits.callRetriesMax;
   const call: Call = {
-    target: { seed: parseName(seed, "seed"), function: parseFunction(fn) },
+    target: { seed: parseSeedAddress(seed), function: parseFunction(fn) },
     timeoutMs: flags.timeout === undefined
       ? undefined
       : parseCallMs(flags.timeout, "--timeout"),

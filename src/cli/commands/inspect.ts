@@ -14,6 +14,7 @@ import type { PeerDetails, SeedDetails } from "../../control/mod.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Run } from "../loaders.ts";
 import { nodeDetailsText } from "../node_details.ts";
+import { isOwnedSeed } from "../seed_address.ts";
 import { seedText } from "../seed_details.ts";
 import type { FlagsOf } from "../verbs.ts";
 
@@ -25,7 +26,7 @@ export const run: Run<"inspect"> = async (invocation, { flags, args }) => {
   const seed = flags.node
     ? undefined
     : await find(() => findSeed(invocation, target));
-  const node = flags.seed
+  const node = flags.seed || isOwnedSeed(target)
     ? undefined
     : await find(() => findNode(invocation, target));
   if (seed && "details" in seed && node && "details" in node) {
@@ -50,7 +51,8 @@ function parseTarget(target: string, flags: FlagsOf<"inspect">): string {
       hint: "Give one of them",
     });
   }
-  if (isName(target) || /^[0-9a-f]{4,64}$/i.test(target)) return target;
+  const isNamed = isName(target) || isOwnedSeed(target);
+  if (isNamed || /^[0-9a-f]{4,64}$/i.test(target)) return target;
   throw new InputError(
     `${JSON.stringify(target.slice(0, 40))} is no name of a seed or a node`,
     { hint: 'See "pln status"' },

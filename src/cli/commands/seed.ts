@@ -55,6 +55,7 @@ function requestOf(flags: FlagsOf<"seed">): SeedRequest {
     memoryBytes: ifGiven(memory, parseMemoryBytes),
     isolation,
     allowHosts: ifGiven(flags["allow-host"], checkHosts),
+    isTakeover: flags.takeover ? true : undefined,
   };
 }
 
@@ -119,6 +120,11 @@ function summary(
   if (replaces === digest) lines.push("the module is unchanged");
   else if (replaces !== undefined) {
     lines.push(`in the place of ${digestText(replaces, { isWide: false })}`);
+  }
+  const { heldBy } = published;
+  if (heldBy !== undefined) {
+    const holder = heldBy.name ?? heldBy.peer.slice(0, 12);
+    lines.push(`"${name}" still means the seed of ${holder}: an admin decides`);
   }
   if (changes.length > 0) lines.push(`changed: ${changes.join("; ")}`);
   return lines.map((line) => `${printable(line)}\n`).join("");

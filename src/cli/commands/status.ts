@@ -5,22 +5,20 @@
 import type {
   MeshStatus,
   PeerStatus,
-  SeedStatus,
   StatusReport,
 } from "../../control/mod.ts";
 import { formatDurationMs, InputError } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
 import { nodesText } from "../node_rows.ts";
+import { showPast } from "../past_status.ts";
+import { seedsText } from "../seed_rows.ts";
+import { stateFaults, stateText } from "../state_rows.ts";
 import {
-  type Column,
-  digestText,
-  latencyText,
   momentText,
   pairsText,
   peerText,
   printable,
   sizeText,
-  tableText,
 } from "../render.ts";
 import { propertiesText } from "../tiers.ts";
 
@@ -31,13 +29,18 @@ export const run: Run<"status"> = async (invocation, { flags, args }) => {
   if (what !== undefined && what !== "nodes" && what !== "seeds") {
     const shown = JSON.stringify(what.slice(0, 40));
     throw new InputError(`"pln status" shows nodes or seeds, not ${shown}`, {
-      hint: 'Run "pln status" for all',
+      hint: what === "ago" && flags.at !== undefined
+        ? `Leave it out, or quote both: --at "${flags.at} ago"`
+        : 'Run "pln status" for all',
     });
+  }
+  const look = { isWide: flags.wide, isBold: invocation.isBold };
+  if (flags.at !== undefined) {
+    return await showPast(invocation, flags.at, { what, look });
   }
   const report = await invocation.ask((client) => client.status());
   const { seeds } = report;
   const nodes = nodesOf(report);
-  const look = { isWide: flags.wide, isBold: invocation.isBold };
   switch (what) {
     case "nodes":
       return await invocation.answer(
@@ -79,7 +82,7 @@ function nodeText(report: StatusReport, look: Look): string {
     .map(([name, port]) => `${name} ${port}`);
   const wide: readonly (readonly [string, string])[] = [
     ["certificate", `valid to ${momentText(node.certificateNotAfterMs)}`],
-    ["state", `${state.entries} entries, ${sizeText(state.journalBytes)}`],
+    ["state", stateText(state, look)],
     ["position", `generation ${state.generation}, batch ${state.sequence}`],
     ["threads", `${threads.running} running, ${threads.lost} lost`],
     ["mesh", meshText(report.mesh)],
@@ -95,6 +98,7 @@ function nodeText(report: StatusReport, look: Look): string {
     ["directory", node.directory],
     ...ports.length === 0 ? [] : [["listening", ports.join(", ")] as const],
     ...look.isWide ? wide : [],
+    ...stateFaults(report),
   ]);
 }
 
@@ -106,54 +110,4 @@ function meshText({ links, unauthenticated, refusals }: MeshStatus): string {
     : `refused: ${reasons.join(", ")}`;
   return `${links} ${links === 1 ? "link" : "links"}, ` +
     `${unauthenticated} not authenticated yet, ${refused}`;
-}
-
-function seedsText(seeds: readonly SeedStatus[], look: Look): string {
-  if (seeds.length === 0) {
-    return 'No seeds yet: publish one with "pln seed ./hello.wasm"\n';
-  }
-  const columns: Column[] = [
-    { title: "SEED" },
-    { title: "STATE" },
-    { title: "CALLS", align: "right" },
-    { title: "ERRORS", align: "right" },
-    { title: "P50", align: "right" },
-    { title: "P99", align: "right" },
-    { title: "SIZE", align: "right" },
-    { title: "DIGEST" },
-    ...look.isWide
-      ? [
-        { title: "RUNNING", align: "right" as const },
-        { title: "TIMEOUT", align: "right" as const },
-        { title: "PUBLISHED" },
-        { title: "OWNER" },
-      ]
-      : [],
-  ];
-  const refusals = seeds.flatMap(({ name, reason }) =>
-    reason === undefined ? [] : [`${name}: ${printable(reason)}\n`]
-  );
-  const rows = seeds.map((seed) => seedRow(seed, look));
-  return tableText(columns, rows, look) + refusals.join("");
-}
-
-function seedRow(seed: SeedStatus, look: Look): readonly string[] {
-  return [
-    seed.name,
-    seed.state,
-    `${seed.calls}`,
-    `${seed.errors}`,
-    latencyText(seed.p50Ms),
-    latencyText(seed.p99Ms),
-    sizeText(seed.sizeBytes),
-    digestText(seed.digest, look),
-    ...look.isWide
-      ? [
-        `${seed.running}`,
-        formatDurationMs(seed.timeoutMs),
-        momentText(seed.publishedMs),
-        seed.owner,
-      ]
-      : [],
-  ];
 }
