@@ -5,9 +5,9 @@
 
 import { Buffer } from "node:buffer";
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
+  hash,
   type KeyObject,
   sign,
   verify,
@@ -23,7 +23,7 @@ const signatureBytes = 64;
 /** The one signer, for production and for the simulator. */
 export function openSigner(): Signer {
   return {
-    sha256: (bytes) => copied(createHash("sha256").update(bytes).digest()),
+    sha256,
     privateKey(secret) {
       assert(secret.length === secretBytes, "an Ed25519 secret has 32 bytes");
       const key = parsePrivateKey(concatBytes(pkcs8Prefix, secret));
@@ -39,6 +39,11 @@ export function openSigner(): Signer {
     seal,
     unseal,
   };
+}
+
+/** Through hex: a third of the time that an object of Node's takes. */
+function sha256(bytes: Uint8Array): Bytes {
+  return Uint8Array.fromHex(hash("sha256", bytes, "hex"));
 }
 
 class Ed25519Key implements PrivateKey {

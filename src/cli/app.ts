@@ -14,8 +14,10 @@ import {
   text_en,
   type TypedCommandParameters,
 } from "@stricli/core";
+import { wholeWords } from "./bash_words.ts";
 import {
   functionNames,
+  ownSeedNames,
   peerNames,
   seedNames,
   targetNames,
@@ -63,7 +65,7 @@ export async function completions(
   typed: readonly string[],
   platform: Platform,
 ): Promise<readonly string[]> {
-  const words = withoutEquals(typed);
+  const { words, before } = wholeWords(typed);
   const choices = choicesAfterEquals(words);
   if (choices !== undefined) return choices;
   const app = application(words, () => {});
@@ -74,7 +76,11 @@ export async function completions(
   );
   return [
     ...besideDefault(words),
-    ...found.map(({ completion }) => completion),
+    ...found.map(({ completion }) =>
+      completion.startsWith(before)
+        ? completion.slice(before.length)
+        : completion
+    ),
   ];
 }
 
@@ -84,14 +90,6 @@ function besideDefault(words: readonly string[]): readonly string[] {
   if (more.length > 0 || words.length < 2 || !isVerb(group)) return [];
   return nextVerbWords(["help", group])
     .filter((word) => word.startsWith(last));
-}
-
-/** bash hands the "=" of "--flag=value" over as a word of its own. */
-function withoutEquals(words: readonly string[]): readonly string[] {
-  return words.flatMap((word, at) => {
-    if (word !== "=" || words[at - 1]?.startsWith("--") !== true) return [word];
-    return at === words.length - 1 ? [""] : [];
-  });
 }
 
 /** For "--flag=val", whole words; undefined when it is none of that form. */
@@ -317,6 +315,10 @@ function proposals(
       return nextVerbWords(words);
     case "seeds":
       return seedNames(invocation);
+    case "own seeds":
+      return ownSeedNames(invocation);
+    case "scenarios":
+      return scenarioNames();
     case "peers":
       return peerNames(invocation);
     case "targets":
@@ -326,6 +328,11 @@ function proposals(
     default:
       return completes;
   }
+}
+
+async function scenarioNames(): Promise<readonly string[]> {
+  const { clusterScenarios } = await import("../sim/mod.ts");
+  return clusterScenarios.map(({ name }) => name);
 }
 
 /** What follows "help config" in the names of commands: "show". */

@@ -21,6 +21,17 @@ export async function seedNames(
   });
 }
 
+/** What "pln unseed" can take back. */
+export async function ownSeedNames(
+  invocation: Invocation,
+): Promise<readonly string[]> {
+  return await askSoon(invocation, async (client, signal) => {
+    const { node, seeds } = await client.status(signal);
+    return seeds.filter(({ owner }) => owner === node.peer)
+      .map(({ name }) => name);
+  });
+}
+
 /** Of the nodes that the daemon knows, its own included. */
 export async function peerNames(
   invocation: Invocation,

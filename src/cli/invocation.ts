@@ -5,6 +5,7 @@
 
 import type { ControlClient, StatusReport } from "../control/mod.ts";
 import {
+  formatDurationMs,
   InputError,
   limits,
   ReportedError,
@@ -17,6 +18,9 @@ import { OutputClosedError } from "./failure.ts";
 import type { Platform } from "./platform.ts";
 import { printable } from "./render.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** A machine that is busy may take seconds; a stopped process for ever. */
+const statusMsMax = 20_000;
 
 export type GlobalFlags = {
   readonly dir?: string | undefined;
@@ -135,10 +139,27 @@ export class Invocation {
     }
   }
 
+  /**
+   * The status of the daemon, which a daemon that is well has at once.
+   *
+   * @throws {UnreachableError} No daemon answers, or not in time.
+   */
+  async status(): Promise<StatusReport> {
+    const clock = await this.platform.openClock();
+    const giveUp = new AbortController();
+    const after = formatDurationMs(statusMsMax);
+    const late = new UnreachableError(
+      `The daemon at ${this.socketPath} gave no answer in ${after}`,
+      { hint: 'If its process hangs, end it and run "pln up -d"' },
+    );
+    using _timer = clock.after(statusMsMax, () => giveUp.abort(late));
+    return await this.ask((client) => client.status(giveUp.signal));
+  }
+
   /** The status of the daemon; undefined when none serves. */
   async findDaemon(): Promise<StatusReport | undefined> {
     try {
-      return await this.ask((client) => client.status());
+      return await this.status();
     } catch (cause) {
       if (cause instanceof ReportedError) {
         const { isAbsence } = await import("../control/mod.ts");
@@ -170,6 +191,7 @@ function namingDaemon(web: Web, socketPath: string): Pick<Web, "request"> {
         return await web.request(address, request);
       } catch (cause) {
         if (!(cause instanceof UnreachableError)) throw cause;
+        if (cause === request.signal?.reason) throw cause;
         if (cause instanceof ConnectionLostError) {
           throw new ConnectionLostError(
             `The daemon at ${socketPath} went away before it answered`,

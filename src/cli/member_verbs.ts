@@ -179,7 +179,9 @@ export const memberVerbs = {
   },
   "leave": {
     brief: "Leave the cluster for good",
-    more: "What this node was is kept below old/. Its seeds go with it.",
+    more:
+      "What this node was is kept below old/. Its seeds run nowhere then, and\n" +
+      "are listed until an admin drops them: pln forget.",
     example: "pln leave --yes",
     flags: { "yes": { type: "switch", brief: "Do not ask", alias: "y" } },
     args: [],

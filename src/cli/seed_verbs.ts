@@ -80,7 +80,11 @@ export const seedVerbs = {
     brief: "Take back a seed of this node; its calls are cancelled",
     example: "pln unseed hello",
     flags: {},
-    args: [{ name: "name", brief: "The seed's name", completes: "seeds" }],
+    args: [{
+      name: "name",
+      brief: "The seed's name",
+      completes: "own seeds",
+    }],
   },
   "call": {
     brief: "Call a function of a seed; its output goes to standard output",

@@ -29,6 +29,10 @@ export const simVerbs = {
         value: "n",
       },
     },
-    args: [{ name: "scenario", brief: "As pln sim list shows it" }],
+    args: [{
+      name: "scenario",
+      brief: "As pln sim list shows it",
+      completes: "scenarios",
+    }],
   },
 } as const satisfies Record<string, VerbSpec>;

@@ -72,6 +72,13 @@ function argumentError(cause: Error): InputError | undefined {
   }
   if (cause instanceof UnexpectedPositionalError) {
     const { expectedCount, input } = cause;
+    if (/^--[a-z-]+=$/.test(input)) {
+      const flag = input.slice(0, -1);
+      return new InputError(`The flag ${flag} needs a value`, {
+        cause,
+        hint: help,
+      });
+    }
     const most = expectedCount === 0
       ? "no argument"
       : `${expectedCount} argument${expectedCount === 1 ? "" : "s"} at most`;

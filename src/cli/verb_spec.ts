@@ -22,6 +22,8 @@ export type ArgumentSpec = {
   /** What completion proposes; nothing means files. */
   readonly completes?:
     | "seeds"
+    | "own seeds"
+    | "scenarios"
     | "functions"
     | "peers"
     | "targets"

@@ -3,16 +3,19 @@
 // it. Frames to write come in lists; whoever adds one waits while too many wait,
 // and thereby the peer. A failed write ends it, and its stream.
 
-import { limits, TokenBucket } from "../kernel/mod.ts";
+import { limits, type TokenBucket, TokenBuckets } from "../kernel/mod.ts";
 import type { Clock } from "../ports/mod.ts";
 import type { Frame, FrameStream } from "../transport/mod.ts";
 
-/** What one peer is sent: a small question may ask for much. */
-export function newAnswerBudget(): TokenBucket {
-  return new TokenBucket({
+/**
+ * What each peer is sent: a small question may ask for much. By peer and not by
+ * link, or who comes back again and again would have it all each time.
+ */
+export function newAnswerBudgets(): TokenBuckets {
+  return new TokenBuckets({
     burst: limits.gossipAnswerBytesBurstMax,
     perSecond: limits.gossipAnswerBytesPerSecondMax,
-  });
+  }, { namesMax: limits.gossipAnswerBudgetsMax });
 }
 
 /** How a stream is answered. */

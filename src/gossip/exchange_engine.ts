@@ -84,6 +84,11 @@ export class ExchangeEngine {
     burst: limits.exchangeRequestsMax,
     perSecond: limits.exchangeRequestsPerSecondMax,
   });
+  /** Batches that led to a proof, or that the peer sent before it knew. */
+  readonly #voids = new TokenBucket({
+    burst: limits.exchangeVoidBurstMax,
+    perSecond: limits.exchangeVoidPerSecondMax,
+  });
   /** Owners that the peer knew more about when the link began. */
   readonly #first = new Set<PeerId>();
   #requests: Frame[] = [];
@@ -176,8 +181,11 @@ export class ExchangeEngine {
     switch (kind) {
       case kinds.batch:
         return { type: "accept", batch: new Uint8Array(body) };
-      case doneMessage.kind:
-        return { type: "answered", ...doneMessage.decode(body, options) };
+      case doneMessage.kind: {
+        const { owner } = doneMessage.decode(body, options);
+        const isAsked = this.isAsking(owner) || this.#budget.take(1, nowMs);
+        return isAsked ? { type: "answered", owner } : tooManyRequests;
+      }
       case headsMessage.kind:
       case needMessage.kind:
         if (!this.#budget.take(1, nowMs)) return tooManyRequests;
@@ -185,8 +193,8 @@ export class ExchangeEngine {
           return { type: "answer", need: needMessage.decode(body, options) };
         }
         return this.#told(headsMessage.decode(body, options).heads, nowMs);
-      default:
-        return undefined; // of a newer version
+      default: // of a newer version
+        return this.#budget.take(1, nowMs) ? undefined : tooManyRequests;
     }
   }
 
@@ -215,12 +223,17 @@ export class ExchangeEngine {
   accepted(
     owner: PeerId | undefined,
     outcome: Outcome,
-    { nowMs, sizeBytes = 0 }: {
+    { nowMs, sizeBytes = 0, isVoid = false }: {
       readonly nowMs: number;
       readonly sizeBytes?: number;
+      /** Whether its owner's newest generation is void here. */
+      readonly isVoid?: boolean;
     },
   ): ExchangeEffect | undefined {
-    if (outcome === "refused") return this.#refuse(sizeBytes);
+    if (outcome === "refused") {
+      const isBorne = isVoid && this.#voids.take(1, nowMs);
+      return isBorne ? undefined : this.#refuse(sizeBytes);
+    }
     if (owner === undefined) return undefined;
     if (outcome === "later") this.#putOff.note(owner);
     if (outcome !== "gap" || this.#isPutOff(owner)) return undefined;

@@ -14,6 +14,7 @@ import {
   UnreachableError,
 } from "../kernel/mod.ts";
 import { type Link, protocols, unlessAborted } from "../transport/mod.ts";
+import { newAnswerBudgets } from "./answer_queue.ts";
 import type { Difference } from "./anti_entropy.ts";
 import { GossipEngine } from "./gossip_engine.ts";
 import { LinkExchange } from "./link_exchange.ts";
@@ -45,6 +46,7 @@ export class Gossip implements AsyncDisposable {
   readonly #rounds: Rounds;
   readonly #exchanges = new Map<string, LinkExchange>();
   readonly #putOffs: LinkPutOffs;
+  readonly #answerBudgets = newAnswerBudgets();
   /** From whom a batch came, while it is being accepted. */
   readonly #sources = new WeakMap<Bytes, LinkExchange>();
 
@@ -162,6 +164,7 @@ export class Gossip implements AsyncDisposable {
       engine: this.#engine,
       onReceived: (batch, from) => void this.#sources.set(batch, from),
       putOffs: this.#putOffs,
+      answerBudget: this.#answerBudgets.of(link.peer),
       onDue: () => this.#rounds.arm(),
     }, link);
     this.#exchanges.set(link.id, exchange);

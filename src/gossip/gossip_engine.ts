@@ -80,6 +80,10 @@ export class GossipEngine<Link> {
     this.#neighbours = new Neighbours({ self, sha256 }, nowMs());
     this.#documents = new Topic({
       ...{ announce: kinds.announce, want: kinds.want, onReady, nowMs },
+      share: {
+        debtMax: limits.gossipDebtMax,
+        delayTimesMax: limits.gossipDelayTimesMax,
+      },
       placeOf: (prefix) => {
         const owner = state.ownerOf(prefix);
         return owner === undefined ? undefined : state.placeOf(owner);
@@ -243,6 +247,7 @@ export class GossipEngine<Link> {
         const items = this.#items(row, body, {
           countMax: limits.gossipWantItemsMax,
         });
+        this.#documents.asked(items.length);
         return { type: "reply", frames: answerWant(this.#config.state, items) };
       }
       case kinds.wanted:

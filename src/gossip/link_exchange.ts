@@ -10,6 +10,7 @@ import {
   limits,
   type PeerId,
   PlnError,
+  type TokenBucket,
 } from "../kernel/mod.ts";
 import {
   closeCodes,
@@ -19,7 +20,7 @@ import {
   protocols,
 } from "../transport/mod.ts";
 import { AcceptWindow } from "./accept_window.ts";
-import { AnswerQueue, newAnswerBudget } from "./answer_queue.ts";
+import { AnswerQueue } from "./answer_queue.ts";
 import { answerNeed } from "./answers.ts";
 import type { Comparison } from "./anti_entropy.ts";
 import { ExchangeEngine } from "./exchange_engine.ts";
@@ -35,6 +36,8 @@ export type LinkExchangeNeeds = GossipNeeds & {
   /** Called before a batch of this link is handed to the state. */
   readonly onReceived: (batch: Bytes, from: LinkExchange) => void;
   readonly putOffs: PutOffs;
+  /** What the peer may be sent that it asks for. */
+  readonly answerBudget: TokenBucket;
   /** The engine may have something due earlier than before. */
   readonly onDue: () => void;
 };
@@ -61,7 +64,6 @@ export class LinkExchange {
   readonly link: Link;
   readonly #needs: LinkExchangeNeeds;
   readonly #rights: ExchangeEngine;
-  readonly #answerBudget = newAnswerBudget();
   readonly #settled = Promise.withResolvers<void>();
   readonly #ownCopies = Promise.withResolvers<void>();
   #compared = Promise.withResolvers<Comparison | undefined>();
@@ -184,9 +186,9 @@ export class LinkExchange {
   async serve(stream: FrameStream, signal: AbortSignal): Promise<void> {
     const drop = () => void this.#drop(stream);
     const window = new AcceptWindow();
-    const { clock } = this.#needs;
-    const [budget, onFault] = [this.#answerBudget, drop];
-    const answers = new AnswerQueue(stream, { clock, budget, signal, onFault });
+    const { answerBudget: budget, clock } = this.#needs;
+    const options = { clock, budget, signal, onFault: drop };
+    const answers = new AnswerQueue(stream, options);
     const reading: Reading = { window, answers, half: undefined };
     signal.addEventListener("abort", drop, { once: true });
     try {
@@ -323,15 +325,13 @@ export class LinkExchange {
     }
     const { clock, engine, putOffs, state } = this.#needs;
     const owner = state.placeIn(batch)?.owner;
-    // Batches that led to a proof, or that came before it was here.
-    const isVoid = owner !== undefined && state.placeOf(owner)?.seq === voidSeq;
-    if (outcome === "refused" && isVoid) return;
     if (outcome === "later" && owner !== undefined) {
       for (const link of engine.putOff(owner)) putOffs.note(owner, link);
     }
     const effect = this.#rights.accepted(owner, outcome, {
       nowMs: clock.nowMs(),
       sizeBytes: batch.length,
+      isVoid: owner !== undefined && state.placeOf(owner)?.seq === voidSeq,
     });
     if (effect?.type === "close") this.#close(effect.reason);
     this.wake();

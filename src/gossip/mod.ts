@@ -4,6 +4,7 @@
 
 export type { Difference } from "./anti_entropy.ts";
 export { Gossip, type GossipConfig, type GossipReport } from "./gossip.ts";
+export { doneMessage, headsMessage, kinds } from "./messages.ts";
 export type {
   Contradiction,
   GossipNeeds,
@@ -12,12 +13,14 @@ export type {
   Outcome,
   RecordSource,
 } from "./needs.ts";
-export type {
-  HeadItem,
-  OwnerHead,
-  OwnerPlace,
-  Place,
-  PlaceItem,
+export { encodeAged, encodePlaces } from "./packed_places.ts";
+export {
+  type HeadItem,
+  type OwnerHead,
+  type OwnerPlace,
+  type Place,
+  type PlaceItem,
+  prefixOf,
 } from "./places.ts";
 export {
   type EphemeralRecord,

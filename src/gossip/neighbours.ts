@@ -110,19 +110,28 @@ export class Neighbours<Link> {
   }
 
   #best(): readonly Link[] {
-    return [...this.#rows]
-      .sort(([, left], [, right]) => left.weight < right.weight ? -1 : 1)
-      .slice(0, limits.gossipPicksMax)
-      .map(([link]) => link);
+    return this.#byWeight(this.#rows.keys()).slice(0, limits.gossipPicksMax);
   }
 
-  /** Followers beyond the limit are heard, and told nothing by themselves. */
+  /**
+   * Followers beyond the limit are heard, and told nothing by themselves: who
+   * has many would be asked by all of them. Which ones changes by epoch, so
+   * that nobody holds a place for ever by having come first.
+   */
   #gather(): void {
     const all = new Set(this.#picks);
-    for (const link of this.#followers) {
+    for (const link of this.#byWeight(this.#followers)) {
       if (all.size >= limits.gossipNeighboursMax) break;
       all.add(link);
     }
     this.#all = all;
+  }
+
+  /** The same order for as long as an epoch lasts. */
+  #byWeight(links: Iterable<Link>): readonly Link[] {
+    const weight = (link: Link) => this.#rows.get(link)?.weight ?? "";
+    return [...links].sort((left, right) =>
+      weight(left) < weight(right) ? -1 : 1
+    );
   }
 }

@@ -12,7 +12,6 @@ import {
   decodeCbor,
   encodeCbor,
   type Field,
-  fixedBytesField,
   idBytes,
   InputError,
   integerField,
@@ -45,8 +44,8 @@ export type SeedLoad = {
 
 /** A round trip to a peer. */
 export type RecordRtt = {
-  /** The first 8 bytes of its id. */
-  readonly prefix: Bytes;
+  /** The first 8 bytes of its id; of a record that was read, a view of it. */
+  readonly prefix: Uint8Array;
   readonly ms: number;
 };
 
@@ -121,7 +120,8 @@ export function signRecord(by: RecordSigner, record: EphemeralRecord): Bytes {
 }
 
 /**
- * Reads a signed record and believes nothing: see `isRecordSigned`.
+ * Reads a signed record and believes nothing: see `isRecordSigned`. It is the
+ * caller's not to change `bytes` while it keeps the record.
  *
  * @throws {InputError} It breaks the protocol.
  */
@@ -131,6 +131,7 @@ export function readRecord(bytes: Uint8Array): EphemeralRecord {
   }
   const items = decodeCbor(bytes.subarray(signatureBytes), {
     bytesMax: limits.recordBytesMax,
+    isShared: true,
   });
   const [owner, generation, seq, periodMs, wallMs, load, seeds, rtts] = rowOf(
     items,
@@ -201,12 +202,15 @@ function seedOf(value: CborValue): SeedLoad {
   };
 }
 
-const prefixField = fixedBytesField(8);
+const prefixBytes = 8;
 
 function rttOf(value: CborValue): RecordRtt {
   const [prefix, ms] = rowOf(value, 2);
+  const isPrefix = prefix instanceof Uint8Array &&
+    prefix.length === prefixBytes;
+  if (!isPrefix) throw unusable("peer");
   return {
-    prefix: member(prefixField, prefix, { what: "peer" }),
+    prefix,
     ms: member(positive, ms, { what: "round trip time" }),
   };
 }
@@ -223,7 +227,7 @@ function rowOf(
   count: number,
 ): readonly CborValue[] {
   if (Array.isArray(value) && value.length >= count) {
-    return value.slice(0, count);
+    return value.length === count ? value : value.slice(0, count);
   }
   throw new InputError(`A record has a row without its ${count} members`);
 }

@@ -32,6 +32,10 @@ export class RecordGossip<Link> {
     this.topic = new Topic({
       ...{ announce: kinds.records, want: kinds.wantRecords, onReady, nowMs },
       coalesceMs: limits.gossipRecordsCoalesceMs,
+      share: {
+        debtMax: limits.gossipRecordsDebtMax,
+        delayTimesMax: limits.gossipRecordsDelayTimesMax,
+      },
       placeOf: (prefix) => {
         const owner = state.ownerOf(prefix);
         return owner === undefined ? undefined : records?.placeOf(owner);
@@ -69,6 +73,7 @@ export class RecordGossip<Link> {
   /** What a peer asked for. */
   answer(items: readonly PlaceItem[]): Iterable<Frame> {
     const { nowMs, records, state } = this.#config;
+    this.topic.asked(items.length);
     return answerWantRecords(state, records, { items, nowMs: nowMs() });
   }
 

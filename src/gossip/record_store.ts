@@ -77,10 +77,13 @@ export class RecordStore {
    * so much earlier it expires here. 0 unless told.
    */
   accept(
-    bytes: Uint8Array,
+    signed: Uint8Array,
     nowMs: number,
     { ageMs = 0 }: { readonly ageMs?: number } = {},
   ): RecordOutcome {
+    if (signed.length > limits.recordBytesMax) return "refused";
+    // What is held must not keep alive all that came with it.
+    const bytes = new Uint8Array(signed);
     const record = recordOf(bytes);
     if (record === undefined) return "refused";
     const { owner } = record;
@@ -93,8 +96,7 @@ export class RecordStore {
     if (!isRecordSigned({ owner, bytes }, this.#config)) return "refused";
     rate.take(1, nowMs);
     const heardMs = this.#madeMs(record, nowMs, { ageMs });
-    const copy = new Uint8Array(bytes);
-    const held = { record, bytes: copy, heardMs, rate };
+    const held = { record, bytes, heardMs, rate };
     return isOver(held, nowMs) ? "known" : this.#put(owner, held);
   }
 

@@ -6,6 +6,7 @@
 import { limits } from "../kernel/mod.ts";
 import type { Frame } from "../transport/mod.ts";
 import { Announcements } from "./announcements.ts";
+import { FairShare, type FairShareOptions } from "./fair_share.ts";
 import { encodePlaces } from "./packed_places.ts";
 import type { PlaceItem } from "./places.ts";
 import { type PlaceOf, Wants } from "./wants.ts";
@@ -21,6 +22,7 @@ export type TopicConfig<Link> = {
   readonly onReady: (link: Link) => void;
   /** How long news wait for others; that of changes of state unless told. */
   readonly coalesceMs?: number;
+  readonly share: FairShareOptions;
 };
 
 /** Who hears of news: see `Neighbours`. */
@@ -35,10 +37,12 @@ export class Topic<Link> {
   readonly announcements = new Announcements<Link>();
   readonly wants: Wants<Link>;
   readonly #config: TopicConfig<Link>;
+  readonly #share: FairShare;
   #flushMs: number | undefined;
 
   constructor(config: TopicConfig<Link>) {
     this.#config = config;
+    this.#share = new FairShare(config.share);
     this.wants = new Wants(config.placeOf, config.nowMs);
   }
 
@@ -73,9 +77,17 @@ export class Topic<Link> {
     );
     const { gossipCoalesceMs, gossipCoalesceNearMs } = limits;
     const soonMs = isEverybody ? gossipCoalesceNearMs : gossipCoalesceMs;
-    const delayMs = this.#config.coalesceMs ?? soonMs;
+    const usualMs = this.#config.coalesceMs ?? soonMs;
+    // What is its own nobody else has: that is told as soon as ever.
+    const delayMs = from === undefined ? usualMs : this.#share.delayMs(usualMs);
+    if (from !== undefined) this.#share.got();
     this.announce(item, links, { delayMs });
     this.arrived(item.prefix);
+  }
+
+  /** A peer has asked for so many. */
+  asked(count: number): void {
+    this.#share.gave(count);
   }
 
   /** A peer has told what it has. */

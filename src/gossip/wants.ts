@@ -9,7 +9,7 @@ import { isBehind, nowhere, type Place, type PlaceItem } from "./places.ts";
 import { Unfilled } from "./unfilled.ts";
 
 type Want<Link> = {
-  /** Who has how much of it; those told first are asked first. */
+  /** Who has how much of it; the first is asked first, then the idlest. */
   readonly sources: Map<Link, Place>;
   asked: Link | undefined;
   /** Of the question; of the choice while it waits to be sent. */
@@ -24,6 +24,8 @@ type Queue = {
   /** Questions without an answer, the oldest first. */
   readonly open: (readonly string[])[];
   readonly unfilled: Unfilled;
+  /** Owners that its peer is asked for, or is to be. */
+  load: number;
   /** When something came last. */
   heardMs: number;
 };
@@ -216,9 +218,7 @@ export class Wants<Link> {
     const queue = this.#queueOf(link);
     if (!queue.unfilled.mayAsk(prefix, this.#nowMs())) return undefined;
     const known = this.#wants.get(prefix);
-    if (known === undefined && this.#wants.size >= limits.gossipWantsMax) {
-      return undefined;
-    }
+    if (known === undefined && !this.#hasRoomFor(queue)) return undefined;
     const want: Want<Link> = known ??
       {
         sources: new Map(),
@@ -235,6 +235,22 @@ export class Wants<Link> {
     return want;
   }
 
+  /**
+   * When there are too many, whoever is to be asked for the most gives one up:
+   * who makes owners up takes no room from others. Rounds find it again.
+   */
+  #hasRoomFor({ load }: Queue): boolean {
+    if (this.#wants.size < limits.gossipWantsMax) return true;
+    let busiest: Queue | undefined;
+    for (const queue of this.#queues.values()) {
+      if (queue.load > (busiest?.load ?? load + 1)) busiest = queue;
+    }
+    const [prefix] = busiest?.chosen ?? [];
+    if (prefix === undefined) return false;
+    this.drop(prefix);
+    return true;
+  }
+
   #choose(
     prefix: string,
     want: Want<Link>,
@@ -242,7 +258,9 @@ export class Wants<Link> {
   ): void {
     want.asked = link;
     want.askedMs = this.#nowMs();
-    this.#queueOf(link).chosen.add(prefix);
+    const queue = this.#queueOf(link);
+    queue.chosen.add(prefix);
+    queue.load++;
     this.#watch(prefix);
   }
 
@@ -263,7 +281,7 @@ export class Wants<Link> {
 
   #next(prefix: string): Link | undefined {
     const want = this.#wants.get(prefix);
-    const [link] = want?.sources.keys() ?? [];
+    const link = this.#idlest(want?.sources.keys() ?? []);
     if (want === undefined || link === undefined) {
       this.#forget(prefix);
       return undefined;
@@ -272,9 +290,22 @@ export class Wants<Link> {
     return link;
   }
 
+  /** Of those who have it; the one told first of several. */
+  #idlest(links: Iterable<Link>): Link | undefined {
+    let idlest: Link | undefined;
+    let least = Infinity;
+    for (const link of links) {
+      const load = this.#queues.get(link)?.load ?? 0;
+      if (load < least) [idlest, least] = [link, load];
+    }
+    return idlest;
+  }
+
   #release(prefix: string, want: Want<Link>): void {
     const { asked } = want;
-    if (asked !== undefined) this.#queues.get(asked)?.chosen.delete(prefix);
+    const queue = asked === undefined ? undefined : this.#queues.get(asked);
+    queue?.chosen.delete(prefix);
+    if (queue !== undefined) queue.load--;
     want.asked = undefined;
     this.#asked.delete(prefix);
   }
@@ -297,7 +328,8 @@ export class Wants<Link> {
     const known = this.#queues.get(link);
     if (known !== undefined) return known;
     const unfilled = new Unfilled();
-    const queue = { chosen: new Set<string>(), open: [], unfilled, heardMs: 0 };
+    const chosen = new Set<string>();
+    const queue = { chosen, open: [], unfilled, load: 0, heardMs: 0 };
     this.#queues.set(link, queue);
     return queue;
   }

@@ -2,7 +2,7 @@
 // ended, and what it waits for. One object per call, made a hundred thousand
 // times a second: plain fields, nothing allocated before it is needed.
 
-import type { SeedError } from "./errors.ts";
+import type { SeedError } from "../threads/mod.ts";
 
 /** Rejects what a guest waits for. */
 type Reject = (fault: SeedError) => void;

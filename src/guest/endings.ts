@@ -3,7 +3,7 @@
 // is shortened and shown without control characters. No other error may leave.
 
 import { type Bytes, limits, utf8TextLossy } from "../kernel/mod.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../threads/mod.ts";
 import { isSuspendError } from "./jspi.ts";
 import { ExitSignal } from "./wasi.ts";
 

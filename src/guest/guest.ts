@@ -3,23 +3,27 @@
 // Whatever the guest does ends as bytes or as a SeedError; it reaches nothing
 // but what its imports hand it.
 
-import { assert, AssertionError, type Bytes, limits } from "../kernel/mod.ts";
+import {
+  assert,
+  AssertionError,
+  type Bytes,
+  limits,
+  pageBytes,
+} from "../kernel/mod.ts";
 import type {
   HttpAsk,
   LogLevel,
   OutboundResponse,
   ThreadScope,
 } from "../ports/mod.ts";
-import { hidden, hooks, pageBytes } from "../wasm/mod.ts";
-import type { Budget } from "./budget.ts";
+import { hidden, hooks } from "../wasm/mod.ts";
+import { type Budget, SeedError, type SeedSetup } from "../threads/mod.ts";
 import type { CallState } from "./call_state.ts";
 import { endingOf, seedsOwnError } from "./endings.ts";
-import { SeedError } from "./errors.ts";
 import { extismImports, userImports } from "./host.ts";
 import { suspendableExport, suspendingImport } from "./jspi.ts";
 import { KernelInstance, kernelPagesMin } from "./kernel_instance.ts";
 import type { LoadedModule } from "./loaded_module.ts";
-import type { SeedSetup } from "./messages.ts";
 import type { Meter } from "./meter.ts";
 import {
   extismNamespace,

@@ -10,7 +10,7 @@ import {
   utf8TextLossy,
 } from "../kernel/mod.ts";
 import type { LogLevel } from "../ports/mod.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../threads/mod.ts";
 import type { Guest } from "./guest.ts";
 import { fetchedHeaders, fetchFor } from "./http.ts";
 import type { ExtismName, UserName } from "./signatures.ts";

@@ -3,7 +3,7 @@
 // been used for a while. In go the thread's seeds; nothing goes out.
 
 import type { ThreadScope } from "../ports/mod.ts";
-import { faultOf } from "./errors.ts";
+import { faultOf } from "../threads/mod.ts";
 import type { LoadedSeed } from "./loaded_seed.ts";
 
 export type Household = {

@@ -14,7 +14,7 @@ import {
   utf8Text,
 } from "../kernel/mod.ts";
 import type { HttpAsk } from "../ports/mod.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../threads/mod.ts";
 import type { Guest } from "./guest.ts";
 
 type Wish = {

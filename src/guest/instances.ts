@@ -3,12 +3,10 @@
 // wished to be reused. Instances wait for calls, last used first; everything
 // they occupy comes from the budget and goes back to it.
 
-import { limits } from "../kernel/mod.ts";
-import { pageBytes } from "../wasm/mod.ts";
+import { limits, pageBytes } from "../kernel/mod.ts";
 import type { CallState } from "./call_state.ts";
-import { SeedError } from "./errors.ts";
+import { type Isolation, SeedError } from "../threads/mod.ts";
 import { firstPagesOf, Guest, type GuestParts } from "./guest.ts";
-import type { Isolation } from "./messages.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** Instances that wait for calls; more are dropped. */

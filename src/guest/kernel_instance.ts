@@ -9,7 +9,7 @@ import {
   fromBase64,
   limits,
 } from "../kernel/mod.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../threads/mod.ts";
 import { suspendingImport } from "./jspi.ts";
 import { kernelBase64 } from "./kernel_generated.ts";
 

@@ -3,7 +3,8 @@
 // Made once per load, read at every call, never changed.
 
 import type { ModulePlan } from "../wasm/mod.ts";
-import { callableFunctions, initializersOf } from "./module.ts";
+import { callableFunctions } from "../threads/mod.ts";
+import { initializersOf } from "./module.ts";
 
 export type LoadedModule = {
   readonly module: WebAssembly.Module;

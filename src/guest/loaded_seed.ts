@@ -5,11 +5,10 @@
 import type { Bytes } from "../kernel/mod.ts";
 import type { ModulePlan } from "../wasm/mod.ts";
 import { CallState, type Pace } from "./call_state.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError, type SeedSetup } from "../threads/mod.ts";
 import type { Guest, GuestHost } from "./guest.ts";
 import { Instances } from "./instances.ts";
 import { loadedModule } from "./loaded_module.ts";
-import type { SeedSetup } from "./messages.ts";
 
 /** A module must start within this time. */
 const startMsMax = 10_000;

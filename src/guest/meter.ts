@@ -5,7 +5,7 @@
 
 import type { ThreadScope } from "../ports/mod.ts";
 import type { CallState } from "./call_state.ts";
-import { SeedError } from "./errors.ts";
+import { SeedError } from "../threads/mod.ts";
 
 /** What the kernel's "tick" import answers. */
 export const verdict = { goOn: 0, wait: 1, over: 2 } as const;

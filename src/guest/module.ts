@@ -9,14 +9,12 @@ import {
   concatBytes,
   type Digest,
   digestOf,
-  isFunctionName,
   limits,
   utf8,
   utf8Text,
 } from "../kernel/mod.ts";
 import type { ThreadScope } from "../ports/mod.ts";
 import {
-  type ExportedFunction,
   hidden,
   type ImportedFunction,
   type ModuleCaps,
@@ -25,8 +23,13 @@ import {
   prepareModule,
   type RewrittenModule,
 } from "../wasm/mod.ts";
-import { SeedError } from "./errors.ts";
-import type { ModuleSource } from "./messages.ts";
+import {
+  callableFunctions,
+  isCallable,
+  moduleFormFault,
+  type ModuleSource,
+  SeedError,
+} from "../threads/mod.ts";
 import { offeredNamespaces, signatureOf } from "./signatures.ts";
 
 /** A module ready for any thread. */
@@ -36,27 +39,6 @@ export type PreparedModule = {
   /** Undefined when it came from just that. */
   readonly kept: Bytes | undefined;
 };
-
-const magic = [0x00, 0x61, 0x73, 0x6d];
-
-/**
- * Says in one sentence why `head` (the first 8 bytes or more) does not start a
- * core module; undefined when it does.
- */
-export function moduleFormFault(head: Uint8Array): string | undefined {
-  if (head.length === 0) return "It is empty";
-  if (magic.some((byte, index) => head[index] !== byte)) {
-    return "It is not WebAssembly: it does not start with \\0asm";
-  }
-  if (head.length < 8) return "It is truncated after the magic number";
-  if (head[6] === 1 && head[4] !== 1) {
-    return "It is a WebAssembly component; Pollen runs core modules";
-  }
-  if (head[4] !== 1 || head[5] !== 0 || head[6] !== 0 || head[7] !== 0) {
-    return "Its WebAssembly version is not 1";
-  }
-  return undefined;
-}
 
 type Hash = Pick<ThreadScope, "sha256">;
 
@@ -195,30 +177,6 @@ function hintFor({ module, name }: ImportedFunction): string {
     return "Give asc an abort of your own: --use abort=file/function";
   }
   return `Functions come from ${offeredNamespaces.join(", ")}`;
-}
-
-/** Exports of toolchains that no caller means. */
-const internals = new Set([
-  "_start",
-  "_initialize",
-  "__wasm_call_ctors",
-  "__wasm_call_dtors",
-  "hs_init",
-  "hs_exit",
-]);
-
-/** Exports without parameters that return an i32 or nothing, sorted. */
-export function callableFunctions({ exports }: ModulePlan): string[] {
-  return exports
-    .filter((item) =>
-      isCallable(item) && isFunctionName(item.name) && !internals.has(item.name)
-    )
-    .map((item) => item.name)
-    .sort();
-}
-
-function isCallable(item: ExportedFunction): boolean {
-  return item.signature === ":i" || item.signature === ":";
 }
 
 /**

@@ -3,8 +3,8 @@
 // and variables. What cannot be put back (tables, dropped segments, reference
 // globals) keeps a module from being restored at all (ModulePlan).
 
-import type { Bytes } from "../kernel/mod.ts";
-import { hidden, type ModulePlan, pageBytes } from "../wasm/mod.ts";
+import { type Bytes, pageBytes } from "../kernel/mod.ts";
+import { hidden, type ModulePlan } from "../wasm/mod.ts";
 import type { KernelImage, KernelInstance } from "./kernel_instance.ts";
 
 type NumericGlobal = { value: number | bigint };

@@ -10,23 +10,25 @@ import type {
   OutboundResponse,
   ThreadScope,
 } from "../ports/mod.ts";
-import { Budget } from "./budget.ts";
-import type { CallState } from "./call_state.ts";
-import { errorOfFault, faultOf, SeedError } from "./errors.ts";
-import type { GuestHost } from "./guest.ts";
-import { Housekeeping } from "./housekeeping.ts";
-import { LoadedSeed } from "./loaded_seed.ts";
-import { Mail } from "./mail.ts";
 import {
+  Budget,
   type CallMessage,
+  errorOfFault,
+  faultOf,
   type FetchedMessage,
   type FromThread,
   type LoadMessage,
+  Mail,
   type OpenMessage,
   type PrepareMessage,
+  SeedError,
   type ToThread,
   transferBytesMin,
-} from "./messages.ts";
+} from "../threads/mod.ts";
+import type { CallState } from "./call_state.ts";
+import type { GuestHost } from "./guest.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { LoadedSeed } from "./loaded_seed.ts";
 import { Meter } from "./meter.ts";
 import { prepareSource } from "./module.ts";
 

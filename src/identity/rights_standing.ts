@@ -27,6 +27,9 @@ export function isLastAdmin(
   );
 }
 
+/** As many digits of an id as are typed to mean one node. */
+const allowDigits = 12;
+
 function shortly(peer: PeerId): string {
   return peer.slice(0, 8);
 }
@@ -45,7 +48,7 @@ function denialError(denial: Denial): DeniedError {
     `${shortly(subject)} was denied by ${who} at ${isoTime(atMs)}${why}`,
     {
       hint: `An admin${by === "root" ? " with the root key" : ""} can allow ` +
-        "it again: pln allow",
+        `it again: pln allow ${subject.slice(0, allowDigits)}`,
     },
   );
 }

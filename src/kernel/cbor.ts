@@ -2,67 +2,41 @@
 // hashed: one value has one encoding, and the decoder refuses every other one.
 // The decoder never builds objects from foreign keys: maps come back as Map.
 
-import { decode, encode, rfc8949EncodeOptions } from "cborg";
-import { type Bytes, equalBytes } from "./bytes.ts";
-import { checkCborForm } from "./cbor_form.ts";
+import type { Bytes } from "./bytes.ts";
+import { CborReader } from "./cbor_decode.ts";
+import { CborWriter } from "./cbor_encode.ts";
+import type { CborValue } from "./cbor_value.ts";
 import { InputError } from "./errors.ts";
 
-/** What may cross the wire. Floats, tags and undefined may not. */
-export type CborValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | Uint8Array
-  | readonly CborValue[]
-  | ReadonlyMap<string, CborValue>
-  | { readonly [key: string]: CborValue };
+export { cborNull, type CborValue } from "./cbor_value.ts";
 
-/** CBOR's null, for folders that have no null of their own. */
-export const cborNull = null;
+const writer = new CborWriter();
 
-/** The one encoding of `value`. */
+/** The one encoding of `value`, with map keys as texts. */
 export function encodeCbor(value: CborValue): Bytes {
-  return new Uint8Array(encode(value, rfc8949EncodeOptions));
+  return writer.encode(value);
 }
 
 /**
  * One whole message; maps come back as Map.
  *
  * @param options.bytesMax Larger input is refused unread.
+ * @param options.isShared Byte strings are views of `bytes` and keep it alive:
+ * for readers that copy what they keep. Copies unless told.
  * @throws {InputError} Too large, malformed, nested deeper than 64, or not the
  * deterministic encoding of its value.
  */
 export function decodeCbor(
   bytes: Uint8Array,
-  options: { readonly bytesMax: number },
+  { bytesMax, isShared = false }: {
+    readonly bytesMax: number;
+    readonly isShared?: boolean;
+  },
 ): CborValue {
-  if (bytes.length > options.bytesMax) {
+  if (bytes.length > bytesMax) {
     throw new InputError(
-      `A message of ${bytes.length} bytes is over its limit of ` +
-        `${options.bytesMax}`,
+      `A message of ${bytes.length} bytes is over its limit of ${bytesMax}`,
     );
   }
-  checkCborForm(bytes);
-  let value: CborValue;
-  let encoded: Bytes;
-  try {
-    value = decode(bytes, {
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      rejectDuplicateMapKeys: true,
-      strict: true,
-      useMaps: true,
-    });
-    encoded = encodeCbor(value); // refuses map keys that are no scalars
-  } catch (cause) {
-    throw new InputError("A message is not well-formed CBOR", { cause });
-  }
-  if (!equalBytes(encoded, bytes)) {
-    throw new InputError("A message is not in deterministic CBOR");
-  }
-  return value;
+  return new CborReader(bytes, { isShared }).readAll();
 }

@@ -13,8 +13,8 @@ const table = new Uint32Array(256).map((_, index) => {
 /** The unsigned 32-bit checksum of `bytes`. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] ?? 0);
+  for (let at = 0; at < bytes.length; at++) {
+    crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   }
   return (crc ^ 0xffffffff) >>> 0;
 }

@@ -87,7 +87,9 @@ export const limits = {
   frameWritesMax: 16_384, // of one stream, waiting; their bytes are the writers'
   handshakeSkipsMax: 4, // frames of kinds unknown here, before it is over
   settleMsMax: 1_000,
-  pingPeriodMs: 2_000,
+  pingPeriodMs: 2_000, // and while a peer does not answer
+  pingPeriodPerLinkMs: 100, // of a node that many links keep busy
+  pingPeriodMsMax: 5_000, // so that silence shows in 15 s
   pingsMissedMax: 3,
   pingsUnansweredMax: 10, // in a row: the peer's program is stuck
   pingsUnderWayMax: 64, // of one link, asked for by callers
@@ -116,6 +118,8 @@ export const limits = {
   exchangeAcceptBytesMax: 8 * MiB, // of these
   exchangeRefusedMax: 32, // of one peer, then its link is closed
   exchangeRefusedBytesMax: 8 * MiB, // of these
+  exchangeVoidBurstMax: 64, // not counted: of an owner that has forked
+  exchangeVoidPerSecondMax: 1,
   exchangeRequestsMax: 256, // of one peer at once: heads and needs
   exchangeRequestsPerSecondMax: 32,
   exchangeAsksMax: 128, // owners that one peer is asked about
@@ -128,13 +132,17 @@ export const limits = {
   // Gossip with neighbours
   gossipNeighboursAllMax: 8, // links, up to which all are neighbours
   gossipPicksMax: 4, // of more
-  gossipNeighboursMax: 16, // picked, and those that picked this node
+  gossipNeighboursMax: 8, // picked, and those that picked this node
   gossipEpochMs: 300_000,
   gossipCoalesceMs: 50,
+  gossipDebtMax: 32, // handed on beyond what came: news wait longer, up to
+  gossipDelayTimesMax: 10, // times as long
+  gossipRecordsDebtMax: 64,
+  gossipRecordsDelayTimesMax: 8,
   gossipItemsMax: 1_024, // in one message of places
   gossipPendingMax: 20_000, // places that are to be announced to one peer
   gossipCoalesceNearMs: 20, // while all links are neighbours
-  gossipRecordsCoalesceMs: 500, // there are many, and none is urgent
+  gossipRecordsCoalesceMs: 250, // there are many, and none is urgent
   gossipWantMsMax: 1_000, // of silence, then the next who has it is asked
   gossipWantItemsMax: 64, // in one message
   gossipWantsOpenMax: 4, // such messages to one peer, not answered
@@ -145,6 +153,7 @@ export const limits = {
   gossipUnfilledMsMax: 64_000,
   gossipAnswerBytesBurstMax: 32 * MiB, // to one peer, then so many a second:
   gossipAnswerBytesPerSecondMax: 8 * MiB,
+  gossipAnswerBudgetsMax: 1_024, // peers whose share is remembered
   gossipAnswerWaitMs: 100,
   gossipAnswersMax: 32, // requests of one peer that wait for their answer
   gossipMessagesPerSecondMax: 256, // of one peer, but batches and records
@@ -161,7 +170,7 @@ export const limits = {
   recordBytesMaxMin: 256, // of a cluster with many nodes, as a node sends it
   recordRetryMs: 1_000, // until the own document has a generation
   recordPeriodMsMin: 5_000,
-  recordPeriodPerNodeMs: 20,
+  recordPeriodPerNodeMs: 24,
   recordPeriodMsMax: 300_000,
   recordPeriodsKept: 4,
   recordSeedsMax: 64,

@@ -10,7 +10,10 @@ import { InputError } from "./errors.ts";
 /** How one field travels. */
 export type Field<T> = {
   encode(value: T): CborValue;
-  /** Undefined when the value is none of this field's. */
+  /**
+   * Undefined when the value is none of this field's. Byte strings are views
+   * of the message: a field copies those that it gives out.
+   */
   decode(value: CborValue): T | undefined;
 };
 
@@ -57,7 +60,7 @@ export function message<F extends Fields>(
         ),
       ),
     decode: (body, { bytesMax }) => {
-      const items = decodeCbor(body, { bytesMax });
+      const items = decodeCbor(body, { bytesMax, isShared: true });
       if (!Array.isArray(items) || items.length !== entries.length) {
         throw fault(`has not ${entries.length} members`);
       }

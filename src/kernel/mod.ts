@@ -1,6 +1,6 @@
 // The kernel: what every other folder may use and nothing outside the language
 // is needed for. Values in, values out; no clock, no randomness, no I/O.
-// Importing it costs cborg, valibot and canonicalize, all pure JavaScript.
+// Importing it costs valibot and canonicalize, both pure JavaScript.
 
 export * from "./addresses.ts";
 export * from "./assert.ts";
@@ -20,6 +20,7 @@ export * from "./message_fields.ts";
 export * from "./names.ts";
 export * from "./node_label.ts";
 export * from "./report_field.ts";
+export { pageBytes } from "./seed_limits.ts";
 export * from "./sequence.ts";
 export * from "./slots.ts";
 export * from "./spelling.ts";

@@ -5,6 +5,9 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Memories of WebAssembly grow by pages of this size. */
+export const pageBytes = 65_536;
+
 /** See `limits`. */
 export const seedLimits = {
   // Seeds

@@ -5,17 +5,41 @@
 
 import { assert } from "./assert.ts";
 
-type Timer = {
+/** Its own handle: there are many, and most are cancelled. */
+class Timer implements Disposable {
   readonly deadlineMs: number;
   readonly sequence: number;
+  /** Undefined once it was taken or cancelled. */
   run: (() => void) | undefined;
-};
+  readonly #onCancel: () => void;
+
+  constructor(
+    deadlineMs: number,
+    run: () => void,
+    { sequence, onCancel }: {
+      readonly sequence: number;
+      readonly onCancel: () => void;
+    },
+  ) {
+    this.deadlineMs = deadlineMs;
+    this.sequence = sequence;
+    this.run = run;
+    this.#onCancel = onCancel;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.run === undefined) return;
+    this.run = undefined;
+    this.#onCancel();
+  }
+}
 
 /** A heap of timers; the caller knows the time and runs what is due. */
 export class TimerQueue {
   #heap: Timer[] = [];
   #sequence = 0;
   #cancelled = 0;
+  readonly #onCancel = () => this.#noteCancelled();
 
   /** Timers that are set and not cancelled. */
   get size(): number {
@@ -25,10 +49,13 @@ export class TimerQueue {
   /** Disposing cancels; harmless after the timer was taken. */
   add(deadlineMs: number, run: () => void): Disposable {
     assert(Number.isFinite(deadlineMs), "a timer's deadline is finite");
-    const timer: Timer = { deadlineMs, sequence: this.#sequence++, run };
+    const timer = new Timer(deadlineMs, run, {
+      sequence: this.#sequence++,
+      onCancel: this.#onCancel,
+    });
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);
-    return { [Symbol.dispose]: () => this.#cancel(timer) };
+    return timer;
   }
 
   /** Of the first timer; undefined when none is set. */
@@ -48,9 +75,7 @@ export class TimerQueue {
     return run;
   }
 
-  #cancel(timer: Timer): void {
-    if (timer.run === undefined) return;
-    timer.run = undefined;
+  #noteCancelled(): void {
     this.#cancelled++;
     // Far deadlines that were cancelled (every answered request) must not
     // pile up until they come due.

@@ -1,6 +1,7 @@
 // Everybody that a node can name: whom it has met or heard of, and whom the
 // state names. In come records, names and rights; out goes one record a peer,
-// those that admins have forgotten left out. It keeps nothing.
+// those that admins have forgotten left out, unless they are denied: who takes
+// that back has to name them. It keeps nothing.
 
 import type { PeerId } from "../kernel/mod.ts";
 import type { MeshRights } from "./needs.ts";
@@ -19,7 +20,8 @@ export function knownPeers(
 ): readonly PeerRecord[] {
   const known = new Map<PeerId, PeerRecord>();
   for (const { peer, name, hasLeft = false } of named) {
-    if (rights.isForgotten?.(peer) === true) continue;
+    const isGone = rights.isForgotten?.(peer) === true;
+    if (isGone && rights.denialOf(peer) === undefined) continue;
     const before = known.get(peer);
     known.set(peer, {
       ...emptyRecord(peer),

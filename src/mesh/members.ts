@@ -102,6 +102,12 @@ export class Members {
     member.isLinked = true;
     member.isLinkSuspect = false;
     member.hasLeft = false;
+    // Nobody has to wait for the next look to be told of a new member.
+    const isNew = member.heardMs === undefined && member.state === "suspect";
+    if (isNew) {
+      member.state = "alive";
+      member.sinceMs = nowMs;
+    }
     this.heard(peer, nowMs);
   }
 

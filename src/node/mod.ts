@@ -29,13 +29,8 @@ export {
   type NodeDifference,
   NodeDocuments,
 } from "./node_documents.ts";
-export {
-  type LocalCall,
-  Node,
-  type NodeAlarm,
-  type NodeConfig,
-  openNode,
-} from "./node.ts";
+export type { NodeAlarm } from "./alarms.ts";
+export { type LocalCall, Node, type NodeConfig, openNode } from "./node.ts";
 export type { SeedEntry } from "../state/mod.ts";
 export type { NameHolder } from "./seed_names.ts";
 export type {

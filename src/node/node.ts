@@ -18,6 +18,7 @@ import {
 import { ContentStore } from "../blobs/mod.ts";
 import type { IncomingCall } from "../calls/mod.ts";
 import type { CallRequest, RemoteCalls, SeedTarget } from "../seeds/mod.ts";
+import { type NodeAlarm, nodeAlarms } from "./alarms.ts";
 import { NodeMembers } from "./members.ts";
 import { NodeDocuments } from "./node_documents.ts";
 import { type MeshSettings, type NodeMesh, openNodeMesh } from "./node_mesh.ts";
@@ -36,12 +37,6 @@ export type NodeConfig = {
   readonly name: string;
   /** Default: any port that is free. */
   readonly mesh?: MeshSettings;
-};
-
-/** For the status: what is wrong, and what to type. */
-export type NodeAlarm = {
-  readonly message: string;
-  readonly hint?: string | undefined;
 };
 
 /** In this node's own name: it fills the caller in. */
@@ -211,33 +206,17 @@ export class Node implements AsyncDisposable {
 
   /** What somebody should look at, worst first. */
   get alarms(): readonly NodeAlarm[] {
-    const { fault, faultHint, ignoredEntries } = this.stateReport();
-    const alarms: NodeAlarm[] = [...this.#membershipAlarms()];
-    if (fault !== undefined) alarms.push({ message: fault, hint: faultHint });
-    const message = this.#seeds.storeFault;
-    if (message !== undefined) alarms.push({ message });
-    const { historyFault } = this.documents;
-    if (historyFault !== undefined) {
-      alarms.push({ message: `The history is not kept: ${historyFault}` });
-    }
-    for (const { name, spec } of this.view.ownSeeds.values()) {
-      const damage = this.#seeds.damageOf(spec);
-      if (damage === undefined) continue;
-      const hint = `Seed it again: pln seed <file> ${name}`;
-      alarms.push({ message: `Seed "${name}": ${damage}`, hint });
-    }
-    const { lost } = this.threadCounts;
-    if (lost > 0) {
-      alarms.push({
-        message: `${lost} seed ${lost === 1 ? "thread was" : "threads were"} ` +
-          "lost since the start",
-        hint: 'See "pln logs" for the cause; "pln restart" starts afresh',
-      });
-    }
-    for (const { section, key, reason } of ignoredEntries) {
-      alarms.push({ message: `Entry "${key}" of ${section}: ${reason}` });
-    }
-    return alarms;
+    return nodeAlarms({
+      members: this.members,
+      peer: this.identity.peer,
+      renewals: this.#mesh.renewer.alarms,
+      state: this.stateReport(),
+      storeFault: this.#seeds.storeFault,
+      historyFault: this.documents.historyFault,
+      ownSeeds: this.view.ownSeeds.values(),
+      damageOf: (spec) => this.#seeds.damageOf(spec),
+      threadsLost: this.threadCounts.lost,
+    });
   }
 
   /** What this node saw of a seed, and why it cannot run it. */
@@ -377,24 +356,5 @@ export class Node implements AsyncDisposable {
     if (this.#closing.signal.aborted) {
       throw new ClosedError("The node is closing");
     }
-  }
-
-  #membershipAlarms(): readonly NodeAlarm[] {
-    const { peer } = this.identity;
-    const denial = this.members.denialOf(peer);
-    const refusal = this.members.refusal;
-    if (denial !== undefined) {
-      const why = denial.reason === undefined ? "" : `: ${denial.reason}`;
-      return [{
-        message: `This node was denied by ${denial.by.slice(0, 12)}${why}`,
-        hint:
-          `An admin${denial.by === "root" ? " with the root key" : ""} can ` +
-          `take that back: pln allow ${peer.slice(0, 12)}`,
-      }];
-    }
-    const refusals: readonly NodeAlarm[] = refusal === undefined
-      ? []
-      : [{ message: refusal.message, hint: refusal.hint }];
-    return [...refusals, ...this.#mesh.renewer.alarms];
   }
 }

@@ -7,19 +7,18 @@ import {
   type Bytes,
   DeniedError,
   type Digest,
-  isNear,
-  NotFoundError,
   parseName,
   type PeerId,
   Sequence,
 } from "../kernel/mod.ts";
 import type { LogLevel, Ports } from "../ports/mod.ts";
-import type {
-  OwnerState,
-  SeedEntry,
-  SeedSpec,
-  StateChange,
-  View,
+import {
+  noSeed,
+  type OwnerState,
+  type SeedEntry,
+  type SeedSpec,
+  type StateChange,
+  type View,
 } from "../state/mod.ts";
 import { ContentStore, ObjectKeeper } from "../blobs/mod.ts";
 import { Egress } from "../egress/mod.ts";
@@ -264,7 +263,7 @@ export class NodeSeeds implements AsyncDisposable {
     // Of two that remove the same name, one finds it gone.
     await this.#removals.run(async () => {
       if (!this.#own.has(name)) {
-        throw this.#names.notOwn(name) ?? this.#noSeed(name);
+        throw this.#names.notOwn(name) ?? noSeed(this.#hosted.names(), name);
       }
       const entry = { section: "seeds", key: name, value: undefined } as const;
       await this.#config.state.publish([entry]);
@@ -306,16 +305,6 @@ export class NodeSeeds implements AsyncDisposable {
       if (cause.reason === "lost" && !isDamaged) throw cause;
       return { fault: cause.message };
     }
-  }
-
-  #noSeed(name: string): NotFoundError {
-    const near = this.#hosted.names()
-      .find((known) => isNear(known, name, { edits: 2 }));
-    return new NotFoundError(`There is no seed "${name.slice(0, 80)}"`, {
-      hint: near === undefined
-        ? 'See "pln status seeds"'
-        : `Did you mean "${near}"?`,
-    });
   }
 
   /**

@@ -3,7 +3,7 @@
 // it has seen. Changes of identity and rights come in, publishes go out; one
 // that fails is logged and made again at the next occasion.
 
-import { CorruptError, Sequence } from "../kernel/mod.ts";
+import { Sequence } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import type { Certificate, NodeIdentity } from "../identity/mod.ts";
 import {
@@ -31,7 +31,7 @@ export class OwnEntries implements AsyncDisposable {
   readonly #listening: Disposable;
   #identity: NodeIdentity;
   #isAnnounced = false;
-  /** Lost records of its own kept it from saying anything. */
+  /** Lost records, a full disk or a small tier kept it from saying that. */
   #isDue = false;
   #isClosed = false;
   #last: Promise<void> = Promise.resolve();
@@ -46,7 +46,8 @@ export class OwnEntries implements AsyncDisposable {
     this.#identity = config.identity;
     const { peer } = config.identity;
     this.#listening = config.state.onChange(({ isRights, owners }) => {
-      if (this.#isDue && owners.has(peer)) this.#announceAgain();
+      const isOccasion = isRights || owners.has(peer);
+      if (this.#isDue && isOccasion) this.#announceAgain();
       if (isRights) this.#copyStatements();
     });
   }
@@ -54,7 +55,8 @@ export class OwnEntries implements AsyncDisposable {
   /**
    * Publishes record and certificates; durable when it resolves.
    *
-   * @throws {CorruptError | DiskError} As a publish.
+   * @throws {CorruptError | DiskError | LimitError} As a publish; it is tried
+   * again when this document or rights have changed.
    */
   async announce(): Promise<void> {
     const startedMs = Math.round(this.#needs.clock.wallMs());
@@ -65,17 +67,18 @@ export class OwnEntries implements AsyncDisposable {
     const left = { section: "node", key: leftKey, value: undefined } as const;
     const publish = () =>
       state.publish([record, left, ...this.#certificates()]);
+    this.#isDue = false;
     try {
       await this.#publishes.run(publish);
     } catch (cause) {
-      this.#isDue = cause instanceof CorruptError;
+      this.#isDue = true;
       throw cause;
     }
     this.#isAnnounced = true;
     this.#copyStatements();
   }
 
-  /** A peer has shown what was lost, or the loss was accepted. */
+  /** What was in the way may be gone: it is tried again. */
   #announceAgain(): void {
     this.#isDue = false;
     const announce = async () => {
@@ -92,6 +95,7 @@ export class OwnEntries implements AsyncDisposable {
   renew(identity: NodeIdentity): void {
     this.#identity = identity;
     if (this.#isAnnounced) this.#later(this.#certificates());
+    else if (this.#isDue) this.#announceAgain();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -106,7 +106,7 @@ export class SeedNames {
     if (owner === undefined) return undefined;
     const label = nodeLabel(owner, this.#view.nodes.get(owner)?.name);
     return new NotFoundError(
-      `This node has no seed "${name}": it is of ${label}`,
+      `${label} has the seed "${name}", this node has none of that name`,
       { hint: "Only its owner can take it back: run it there" },
     );
   }

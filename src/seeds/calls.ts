@@ -17,7 +17,7 @@ import {
 } from "../kernel/mod.ts";
 import type { Ports } from "../ports/mod.ts";
 import type { CallChain } from "../identity/mod.ts";
-import { SeedError, type SeedReason } from "../guest/mod.ts";
+import { SeedError, type SeedReason } from "../threads/mod.ts";
 import { type Caller, Flow } from "./flow.ts";
 import { afterHandover } from "./half_run.ts";
 import type { SeedPool } from "./pool.ts";

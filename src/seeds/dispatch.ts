@@ -10,7 +10,7 @@ import {
   saturated,
   SaturatedError,
   type SeedError,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Lane } from "./lane.ts";
 import type { Load, Loads } from "./loads.ts";

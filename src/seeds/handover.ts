@@ -3,7 +3,7 @@
 // leaves. Whoever gave bytes away must not look at them again.
 
 import { assert, type Bytes } from "../kernel/mod.ts";
-import { transferBytesMin } from "../guest/mod.ts";
+import { transferBytesMin } from "../threads/mod.ts";
 
 /** `bytes` as the sole owner of their buffer, if they are many. */
 export function takeOver(bytes: Bytes): Bytes {

@@ -10,7 +10,7 @@ import {
   type LoadedMessage,
   type ModuleFacts,
   SeedError,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { HeldModule, Preparations } from "./preparation.ts";
 import type { ThreadHandle } from "./thread_handle.ts";

@@ -8,7 +8,7 @@ export {
   SaturatedError,
   SeedError,
   type SeedReason,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 export * from "./calls.ts";
 export type { Caller } from "./flow.ts";
 export {

@@ -12,7 +12,7 @@ import {
   utf8,
 } from "../kernel/mod.ts";
 import { DiskError, type Ports } from "../ports/mod.ts";
-import { type ModuleCaps, rewriterVersion } from "../guest/mod.ts";
+import { type ModuleCaps, rewriterVersion } from "../threads/mod.ts";
 
 /** `signer` only hashes here. */
 export type ModuleCacheNeeds = Pick<Ports, "disk" | "log" | "signer">;

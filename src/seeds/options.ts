@@ -5,7 +5,7 @@
 
 import { InputError, LimitError, limits, utf8 } from "../kernel/mod.ts";
 import { parseHostPattern } from "../egress/mod.ts";
-import type { Isolation } from "../guest/mod.ts";
+import type { Isolation } from "../threads/mod.ts";
 
 /** How a seed runs: part of what makes one hosted seed another than the next. */
 export type SeedSettings = {

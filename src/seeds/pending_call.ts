@@ -3,7 +3,7 @@
 // own, and nothing made before it is needed. It is answered exactly once.
 
 import type { Bytes } from "../kernel/mod.ts";
-import type { SaturatedError, SeedError } from "../guest/mod.ts";
+import type { SaturatedError, SeedError } from "../threads/mod.ts";
 import { takeOver } from "./handover.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { Lane } from "./lane.ts";

@@ -19,7 +19,7 @@ import {
   type LogMessage,
   type ModuleFacts,
   SeedError,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 import { Assignment } from "./assignment.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { HostedSeed } from "./hosted.ts";

@@ -2,14 +2,13 @@
 // anew on a thread, and compiled there. All loads of one module share
 // one preparation, which is kept for as long as one of them needs it.
 
-import type { Bytes, Scope } from "../kernel/mod.ts";
+import { type Bytes, pageBytes, type Scope } from "../kernel/mod.ts";
 import {
   type ModuleCaps,
   type ModulePlan,
   type ModuleSource,
-  pageBytes,
   SeedError,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { ModuleCache } from "./module_cache.ts";
 import type { ThreadHandle } from "./thread_handle.ts";

@@ -4,7 +4,11 @@
 
 import { type Bytes, PlnError } from "../kernel/mod.ts";
 import type { HttpAsk, Log, OutboundResponse } from "../ports/mod.ts";
-import type { FetchMessage, RequestMessage, SeedFault } from "../guest/mod.ts";
+import type {
+  FetchMessage,
+  RequestMessage,
+  SeedFault,
+} from "../threads/mod.ts";
 import type { EgressGrant, TimeLimits } from "../egress/mod.ts";
 import { takeOver } from "./handover.ts";
 import type { HostedSeed } from "./hosted.ts";

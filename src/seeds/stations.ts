@@ -8,7 +8,7 @@ import {
   formatCallTarget,
   parseCallTarget,
 } from "../identity/mod.ts";
-import { SeedError } from "../guest/mod.ts";
+import { SeedError } from "../threads/mod.ts";
 import type { SeedTarget } from "./uri.ts";
 
 /** One seed of a call; `peer` is undefined for one of this node. */

@@ -4,7 +4,7 @@
 // not run count as errors only: refusing one takes no time.
 
 import { TokenBucket } from "../kernel/mod.ts";
-import { SaturatedError, SeedError, type SeedReason } from "../guest/mod.ts";
+import { SaturatedError, SeedError, type SeedReason } from "../threads/mod.ts";
 
 const samplesMax = 256;
 /** Failures of one seed that are logged, in a second and at once. */

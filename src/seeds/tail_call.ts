@@ -11,7 +11,7 @@ import {
   shape as s,
   utf8Text,
 } from "../kernel/mod.ts";
-import { SeedError } from "../guest/mod.ts";
+import { SeedError } from "../threads/mod.ts";
 
 export type TailCall = { readonly uri: string; readonly input: Bytes };
 

@@ -10,7 +10,7 @@ import {
   nodeLabel,
   NotFoundError,
 } from "../kernel/mod.ts";
-import { SaturatedError } from "../guest/mod.ts";
+import { SaturatedError } from "../threads/mod.ts";
 import type { HostedSeed } from "./hosted.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 import type { Station } from "./stations.ts";

@@ -16,7 +16,7 @@ import {
   type SeedFault,
   type ToThread,
   transferBytesMin,
-} from "../guest/mod.ts";
+} from "../threads/mod.ts";
 import type { Load } from "./loads.ts";
 import type { PendingCall } from "./pending_call.ts";
 

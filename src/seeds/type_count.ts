@@ -4,7 +4,7 @@
 // are too many. Nothing is ever given back: only a restart forgets them.
 
 import { type Digest, limits } from "../kernel/mod.ts";
-import { SeedError } from "../guest/mod.ts";
+import { SeedError } from "../threads/mod.ts";
 
 /** A type takes so many bytes at least: its form, and two counts. */
 const typeBytesMin = 3;

@@ -2,7 +2,7 @@
 // comes what threads say of their loads, out goes one sum. It starts no thread
 // and loads nothing: asking must not change the answer.
 
-import type { Isolation, LoadUsage } from "../guest/mod.ts";
+import type { Isolation, LoadUsage } from "../threads/mod.ts";
 import type { Workers } from "./workers.ts";
 
 /** Of this moment; all zero while no thread has the seed. */

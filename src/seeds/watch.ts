@@ -3,7 +3,7 @@
 // so a silent one is a fault of this program: its owner is told to give it up.
 
 import type { Clock } from "../ports/mod.ts";
-import { SaturatedError, SeedError } from "../guest/mod.ts";
+import { SaturatedError, SeedError } from "../threads/mod.ts";
 import type { Assignment } from "./assignment.ts";
 import type { Loads } from "./loads.ts";
 import type { PendingCall } from "./pending_call.ts";

@@ -2,7 +2,7 @@
 // own, and one standby, which prepares modules and takes the place of a worker
 // that is lost. Each is started when it is first needed, and never before.
 
-import { SaturatedError } from "../guest/mod.ts";
+import { SaturatedError } from "../threads/mod.ts";
 import type { ThreadHandle } from "./thread_handle.ts";
 
 export class Workers {

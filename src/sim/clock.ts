@@ -24,6 +24,12 @@ export function openSimClock(
   return new SimClock(world, options.name ?? "clock");
 }
 
+type MachineTimer = {
+  /** Undefined once it was cancelled. */
+  run: (() => void) | undefined;
+  inWorld: Disposable | undefined;
+};
+
 /** A clock that tests can set wrong, freeze and kill. */
 export class SimClock implements Clock {
   readonly #world: World;
@@ -33,8 +39,8 @@ export class SimClock implements Clock {
   #rate = 1;
   /** The rest is as `#originMs`, without the machine's own start. */
   #wallOriginMs = 0;
-  readonly #held: (() => void)[] = [];
-  readonly #timers = new Set<Disposable>();
+  readonly #held: MachineTimer[] = [];
+  readonly #timers = new Set<MachineTimer>();
   #wallOffsetMs = 0;
   #state: "running" | "frozen" | "killed" = "running";
 
@@ -56,21 +62,15 @@ export class SimClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Disposable {
-    let isCancelled = false;
-    const timer = this.#world.after(delayMs / this.#rate, () => {
-      this.#timers.delete(timer);
-      this.#run(() => {
-        if (!isCancelled) run();
+    const timer: MachineTimer = { run, inWorld: undefined };
+    if (this.#state !== "killed") {
+      this.#timers.add(timer);
+      timer.inWorld = this.#world.after(delayMs / this.#rate, () => {
+        this.#timers.delete(timer);
+        this.#run(timer);
       });
-    });
-    this.#timers.add(timer);
-    if (this.#state === "killed") this.#drop(timer);
-    return {
-      [Symbol.dispose]: () => {
-        isCancelled = true;
-        this.#drop(timer);
-      },
-    };
+    }
+    return { [Symbol.dispose]: () => this.#drop(timer) };
   }
 
   /** Timers that are set, or wait for the thaw. */
@@ -110,8 +110,8 @@ export class SimClock implements Clock {
   thaw(): void {
     if (this.#state !== "frozen") return;
     this.#state = "running";
-    for (const run of this.#held.splice(0)) {
-      this.#world.after(0, () => this.#run(run));
+    for (const timer of this.#held.splice(0)) {
+      this.#world.after(0, () => this.#run(timer));
     }
   }
 
@@ -126,13 +126,13 @@ export class SimClock implements Clock {
     return (this.#world.nowMs - this.#sinceMs) * this.#rate;
   }
 
-  #drop(timer: Disposable): void {
-    this.#timers.delete(timer);
-    timer[Symbol.dispose]();
+  #drop(timer: MachineTimer): void {
+    timer.run = undefined;
+    if (this.#timers.delete(timer)) timer.inWorld?.[Symbol.dispose]();
   }
 
-  #run(run: () => void): void {
-    if (this.#state === "running") run();
-    else if (this.#state === "frozen") this.#held.push(run);
+  #run(timer: MachineTimer): void {
+    if (this.#state === "running") timer.run?.();
+    else if (this.#state === "frozen") this.#held.push(timer);
   }
 }

@@ -32,6 +32,40 @@ export function stateOf(
     .find(({ peer }) => peer === other.peer)?.state;
 }
 
+/** Whether the other lives, as the first shows it. */
+export function livenessOf(
+  member: SimMember,
+  other: SimMember,
+): string | undefined {
+  return member.node.members.peers()
+    .find(({ peer }) => peer === other.peer)?.liveness?.state;
+}
+
+/** Undefined when each shows each other alive. */
+export function unequallyAlive(
+  members: readonly SimMember[],
+): string | undefined {
+  for (const member of members) {
+    const states = new Map(
+      member.node.members.peers()
+        .map(({ peer, liveness }) => [peer, liveness?.state]),
+    );
+    for (const { peer, name } of members) {
+      const state = states.get(peer);
+      if (peer === member.peer || state === "alive") continue;
+      return `at ${member.name}, ${name} is ${state ?? "unknown"}`;
+    }
+  }
+  return undefined;
+}
+
+/** Whom a member has shown lost since the world began, once for each time. */
+export function lostAt({ machine }: SimMember): readonly string[] {
+  return machine.log.records
+    .filter(({ event }) => event === "member.lost")
+    .map(({ fields }) => `${fields["peer"]}`);
+}
+
 /** Undefined when all hold the same for true of grants, denials and joins. */
 export function unequalRights(
   members: readonly SimMember[],

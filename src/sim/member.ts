@@ -16,6 +16,7 @@ import {
 } from "../identity/mod.ts";
 import { assert, CorruptError, type PeerId, peerIdOf } from "../kernel/mod.ts";
 import type { Node } from "../node/mod.ts";
+import { DiskError } from "../ports/mod.ts";
 import type { DiskTree } from "./disk_tree.ts";
 import {
   initSimNode,
@@ -29,12 +30,14 @@ import type { World } from "./world.ts";
 
 const signal = new AbortController().signal;
 
-/** A node that has lost records of its own runs, and says nothing yet. */
+/** As in the daemon: a node that cannot say who it is runs all the same. */
 async function announce(node: Node): Promise<void> {
   try {
     await node.announce();
   } catch (cause) {
-    if (!(cause instanceof CorruptError)) throw cause;
+    const isOfDisk = cause instanceof CorruptError ||
+      cause instanceof DiskError;
+    if (!isOfDisk) throw cause;
   }
 }
 

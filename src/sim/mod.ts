@@ -13,9 +13,12 @@ export {
 export {
   isLinked,
   leftOver,
+  livenessOf,
   loggedBug,
+  lostAt,
   rightsText,
   stateOf,
+  unequallyAlive,
   unequalRights,
   unequalViews,
   unlinked,
@@ -65,7 +68,7 @@ export {
   type SimServer,
 } from "./outbound.ts";
 export { openSimRandom } from "./random.ts";
-export { replay, type Scenario } from "./replay.ts";
+export { play, replay, type Scenario } from "./replay.ts";
 export {
   openSimSandbox,
   type SimSandbox,

@@ -40,6 +40,8 @@ export type SimHostCounts = {
   readonly sessions: number;
   /** Of all sessions, those of either side. */
   readonly streams: number;
+  /** Arrived on them, and not yet read. */
+  readonly heldBytes: number;
 };
 
 /** The network port of one process. */
@@ -162,11 +164,13 @@ class ProcessHost implements SimHost {
 
   get counts(): SimHostCounts {
     const sessions = this.#endpoints.flatMap(({ sessions }) => [...sessions]);
-    const streams = sessions.reduce(
-      (sum, { streamCount }) => sum + streamCount,
-      0,
-    );
-    return { sessions: sessions.length, streams };
+    let streams = 0;
+    let heldBytes = 0;
+    for (const session of sessions) {
+      streams += session.streamCount;
+      heldBytes += session.heldBytes;
+    }
+    return { sessions: sessions.length, streams, heldBytes };
   }
 
   localIps(): readonly string[] {

@@ -50,7 +50,8 @@ export class SimSession implements Session {
   #idleSinceMs: number;
   /** Whether it has sent since it last heard: that starts the wait anew. */
   #hasAsked = false;
-  #isAcknowledging = false;
+  /** When the acknowledgement comes that is on its way. */
+  #acknowledgedMs: number | undefined;
   #timer: Disposable | undefined;
 
   constructor(options: SessionOptions) {
@@ -90,6 +91,11 @@ export class SimSession implements Session {
   /** Streams of either side that are not over. */
   get streamCount(): number {
     return this.#streams.count;
+  }
+
+  /** Arrived on its streams, and not yet read. */
+  get heldBytes(): number {
+    return this.#streams.heldBytes;
   }
 
   openStream(signal: AbortSignal): Promise<SessionStream> {
@@ -169,21 +175,31 @@ export class SimSession implements Session {
   }
 
   #hear(): void {
+    this.#acknowledgedMs = undefined;
     this.#idleSinceMs = this.#options.clock.nowMs();
     this.#hasAsked = false;
   }
 
-  /** Soon, unless something else goes there before. */
+  /**
+   * A while after this the peer hears of it, unless something else comes there
+   * before. It is settled now: with timers of their own, acknowledgements were
+   * most of what an idle network does.
+   */
   #acknowledge(): void {
-    if (this.#isAcknowledging) return;
-    this.#isAcknowledging = true;
-    const { clock, wire } = this.#options;
-    const heardMs = clock.nowMs();
-    clock.after(acknowledgeMsMax, () => {
-      this.#isAcknowledging = false;
-      if (this.#sentMs >= heardMs || this.#end !== undefined) return;
-      wire.send(() => this.#other.#hear());
-    });
+    const peer = this.#other;
+    if (!peer.#hasAsked || peer.#acknowledgedMs !== undefined) return;
+    const transitMs = this.#options.wire.acknowledgeMs();
+    if (transitMs === undefined) return;
+    const nowMs = peer.#options.clock.nowMs();
+    peer.#acknowledgedMs = nowMs + acknowledgeMsMax + transitMs;
+  }
+
+  #takeAcknowledgement(): void {
+    const heardMs = this.#acknowledgedMs;
+    if (heardMs === undefined || heardMs > this.#options.clock.nowMs()) return;
+    this.#acknowledgedMs = undefined;
+    this.#idleSinceMs = Math.max(this.#idleSinceMs, heardMs);
+    this.#hasAsked = false;
   }
 
   /** A close when it was closed here; else what a stateless reset is. */
@@ -197,6 +213,7 @@ export class SimSession implements Session {
   }
 
   #noteSent(): void {
+    this.#takeAcknowledgement();
     this.#sentMs = this.#options.clock.nowMs();
     if (this.#hasAsked) return;
     this.#hasAsked = true;
@@ -215,6 +232,7 @@ export class SimSession implements Session {
   }
 
   #tick(): void {
+    this.#takeAcknowledgement();
     const nowMs = this.#options.clock.nowMs();
     if (nowMs >= this.#idleSinceMs + idleMsMax) {
       const cause = new UnreachableError(

@@ -41,6 +41,13 @@ export class SessionStreams {
     return this.#streams.size;
   }
 
+  /** Arrived on them, and not yet read. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const stream of this.#streams.values()) bytes += stream.heldBytes;
+    return bytes;
+  }
+
   async open(signal: AbortSignal): Promise<SessionStream> {
     signal.throwIfAborted();
     while (this.#opened >= this.#openedMax && this.#failure === undefined) {

@@ -37,6 +37,11 @@ export class SimStream implements SessionStream {
     this.writable = this.#sending.writable;
   }
 
+  /** Arrived, and not yet read. */
+  get heldBytes(): number {
+    return this.#receiving.heldBytes;
+  }
+
   /** A segment, or the end when it is undefined. */
   receive(sequence: number, segment: Uint8Array | undefined): void {
     this.#receiving.receive(sequence, segment);
@@ -92,6 +97,13 @@ class ReceiveHalf {
         this.#end();
       },
     }, { highWaterMark: 0 });
+  }
+
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const segment of this.#segments) bytes += segment?.length ?? 0;
+    for (const segment of this.#early.values()) bytes += segment?.length ?? 0;
+    return bytes;
   }
 
   receive(sequence: number, segment: Uint8Array | undefined): void {

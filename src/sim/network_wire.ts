@@ -66,6 +66,15 @@ export class Path {
       this.#random.integer(10_000) < this.#duplicatePercent * 100;
   }
 
+  /**
+   * No chance loses them: each packet that follows acknowledges the same again.
+   * Undefined when nothing gets through.
+   */
+  acknowledgeMs(): number | undefined {
+    const isClosed = this.isCut || this.#lossPercent >= 100;
+    return isClosed ? undefined : this.#latencyMs;
+  }
+
   /** Undefined when this packet is lost. */
   delayMs(): number | undefined {
     if (this.isCut) return undefined;
@@ -117,6 +126,11 @@ export class Wire implements Disposable {
     if (this.#try(packet)) return;
     this.#lost.push(packet);
     this.#arm();
+  }
+
+  /** Of an acknowledgement that is sent now; undefined: it never comes. */
+  acknowledgeMs(): number | undefined {
+    return this.#from.isAlive ? this.#path.acknowledgeMs() : undefined;
   }
 
   /** @returns False when it was lost. */

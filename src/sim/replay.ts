@@ -19,8 +19,8 @@ export async function replay(
   scenario: Scenario,
   options: { readonly seed: number; readonly turn: Turn },
 ): Promise<string> {
-  const first = await runOnce(scenario, options);
-  const second = await runOnce(scenario, options);
+  const first = await play(scenario, options);
+  const second = await play(scenario, options);
   const hash = first.trace.hash();
   if (hash === second.trace.hash()) return hash;
   throw new SimulationError(
@@ -31,7 +31,13 @@ export async function replay(
   );
 }
 
-async function runOnce(
+/**
+ * Runs the scenario once, for worlds beyond those that prove it repeatable.
+ *
+ * @throws {SimulationError} The scenario failed: see the cause; the message
+ * holds the seed.
+ */
+export async function play(
   scenario: Scenario,
   options: { readonly seed: number; readonly turn: Turn },
 ): Promise<World> {

@@ -7,6 +7,9 @@ import { badWeather } from "./scenarios/bad_weather.ts";
 import { chaos } from "./scenarios/chaos.ts";
 import { clone } from "./scenarios/clone.ts";
 import { everybodyLost } from "./scenarios/everybody_lost.ts";
+import { failure } from "./scenarios/failure.ts";
+import { halfDetached } from "./scenarios/half_detached.ts";
+import { hostile, hostileFrames, hostileWork } from "./scenarios/hostile.ts";
 import { joinStorm } from "./scenarios/join_storm.ts";
 import { leaver } from "./scenarios/leaver.ts";
 import { longAbsence } from "./scenarios/long_absence.ts";
@@ -20,13 +23,15 @@ import {
 } from "./scenarios/partition.ts";
 import { restoredDisk } from "./scenarios/restored_disk.ts";
 import { spread } from "./scenarios/spread.ts";
+import { starved, stopped } from "./scenarios/starved.ts";
 import { withheldDeny } from "./scenarios/withheld_deny.ts";
 import { wrongClocks } from "./scenarios/wrong_clocks.ts";
 
 /** Each under its own name. */
 export const clusterScenarios: readonly ClusterScenario[] = [
-  ...[partition, longPartition, dayPartition, oneWay, everybodyLost],
-  ...[restoredDisk, clone, oldDocument, withheldDeny, wrongClocks],
-  ...[lostBatches, joinStorm, leaver, badWeather, longAbsence],
-  ...[spread, chaos],
+  ...[partition, longPartition, dayPartition, oneWay, halfDetached],
+  ...[everybodyLost, starved, stopped, failure, restoredDisk, clone],
+  ...[oldDocument, longAbsence, lostBatches, leaver, withheldDeny],
+  ...[wrongClocks, badWeather, joinStorm, spread, hostile, hostileFrames],
+  ...[hostileWork, chaos],
 ];

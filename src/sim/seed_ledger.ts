@@ -35,6 +35,7 @@ export type Attempted = "acknowledged" | "unknown";
 export class SeedLedger {
   readonly #signer: Pick<Signer, "sha256">;
   readonly #rows = new Map<string, Row>();
+  readonly #distrusted = new Set<PeerId>();
   #modules = 0;
   #acknowledged = 0;
 
@@ -85,8 +86,14 @@ export class SeedLedger {
     return this.#row(member.peer, name).acknowledged;
   }
 
+  /** Its program says what it likes about itself: all of that may show. */
+  distrust(owner: PeerId): void {
+    this.#distrusted.add(owner);
+  }
+
   /** Whether its owner ever published that. */
   wasPublished(owner: PeerId, name: string, digest: Digest): boolean {
+    if (this.#distrusted.has(owner)) return true;
     return this.#rows.get(`${owner} ${name}`)?.ever.has(digest) === true;
   }
 

@@ -5,7 +5,7 @@
 
 import type { Random } from "../ports/mod.ts";
 import type { SimCluster, SimInvite } from "./cluster.ts";
-import { unequalViews, unlinked } from "./cluster_checks.ts";
+import { unequallyAlive, unequalViews, unlinked } from "./cluster_checks.ts";
 import { ClusterInvariants } from "./invariants.ts";
 import type { SimMember } from "./member.ts";
 import { SeedLedger } from "./seed_ledger.ts";
@@ -115,6 +115,27 @@ export class Stage implements Disposable {
     this.tell(`Views are equal ${seconds(tookMs)} after ${what}`);
     this.measure("convergedMs", tookMs);
     return tookMs;
+  }
+
+  /** Waits until each of these, or of all that run, shows each other alive. */
+  async allAlive(
+    members: readonly SimMember[] = this.running,
+    { withinMs = relinkedMsMax }: { readonly withinMs?: number } = {},
+  ): Promise<number> {
+    const tookMs = await this.cluster.until(
+      "each shows each other alive",
+      () => unequallyAlive(members),
+      { withinMs },
+    );
+    this.tell(`Each is alive to each other, after ${seconds(tookMs)}`);
+    return tookMs;
+  }
+
+  /** As SIGSTOP, or a machine that is too busy: packets wait for it. */
+  async starve({ process }: SimMember, durationMs: number): Promise<void> {
+    process.clock.freeze();
+    await this.pause(durationMs);
+    process.clock.thaw();
   }
 
   /** As `pause` of the cluster. */

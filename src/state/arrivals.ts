@@ -20,7 +20,7 @@ import type { Judgement, Refusal, RowPlace, StoredBatch } from "./batch_row.ts";
 import { BatchError } from "./batches.ts";
 import { type ForkHalves, forkOf, type ForkProof, readFork } from "./fork.ts";
 import { comparePlace, voidSeq } from "./places.ts";
-import type { HeadJudgement, Replica } from "./replica.ts";
+import type { HeadJudgement, Replica, ReplicaItem } from "./replica.ts";
 import { isNamed, type Replicas } from "./replicas.ts";
 
 /**
@@ -108,7 +108,7 @@ export class Arrivals {
     const { owner, generation } = head;
     if (owner === this.#config.self) return this.#acceptOwnFork(proof);
     const replica = this.#config.replicas.find(owner);
-    if (replica === undefined) return "waiting"; // its owner comes first
+    if (replica === undefined) return await this.#takeFirstFork(proof, head);
     const place = { generation, seq: voidSeq };
     const isKnown = isAtOrBefore(place, replica.forgotten) ||
       !replica.generations.isNews(head);
@@ -206,6 +206,20 @@ export class Arrivals {
     return this.#outcome(judgement, known);
   }
 
+  /** Of an owner of whom there is nothing: it has to be named. */
+  async #takeFirstFork(
+    proof: ForkProof,
+    { owner, generation }: BatchHead,
+  ): Promise<Acceptance> {
+    const rights = this.#config.rights();
+    if (!isNamed(rights, owner)) return "waiting"; // its base comes first
+    const forgotten = rights.forgetOf(owner);
+    if (isAtOrBefore({ generation, seq: voidSeq }, forgotten)) return "known";
+    const halves = this.#unlessFaulty(() => readFork(proof, this.#trust));
+    if (halves === undefined) return "refused";
+    return await this.#takeInto(owner, forkOf(halves), { forgotten });
+  }
+
   /** Of an owner that is not here, or whose authority makes it an admin. */
   async #takeFirst(
     stored: StoredBatch,
@@ -216,17 +230,27 @@ export class Arrivals {
     const rights = this.#config.rights();
     const forgotten = rights.forgetOf(owner, { isAdmin: isAdmins });
     if (isAtOrBefore(stored.batch, forgotten)) return "known";
-    if (isAdmins && replicas.adminCount >= limits.adminsMax) {
-      const reason = `more than ${limits.adminsMax} owners claim to be admins`;
-      return this.#refuse({ reason, isFork: false }, owner);
-    }
+    // Above that admins wait to be named: nobody is refused for being late.
+    const isAdmin = isAdmins && replicas.adminCount < limits.adminsMax;
+    return await this.#takeInto(owner, stored, { forgotten, isAdmin });
+  }
+
+  async #takeInto(
+    owner: PeerId,
+    item: ReplicaItem,
+    { forgotten, isAdmin = false }: {
+      readonly forgotten: RowPlace | undefined;
+      readonly isAdmin?: boolean;
+    },
+  ): Promise<Acceptance> {
+    const { replicas } = this.#config;
     const replica = replicas.open(owner);
     replica.forgotten = forgotten;
-    replica.isNamed = isNamed(rights, owner);
-    replica.isStored = (replica.isNamed || isAdmins) && replicas.hasRoom();
+    replica.isNamed = isNamed(this.#config.rights(), owner);
+    replica.isStored = (replica.isNamed || isAdmin) && replicas.hasRoom();
     replicas.add(replica);
     try {
-      return this.#outcome(await replica.take(stored), replica);
+      return this.#outcome(await replica.take(item), replica);
     } finally {
       await replicas.settle(replica);
     }

@@ -28,15 +28,15 @@ const isTrue = 0xf5;
 const isNull = 0xf6;
 
 /** Shorter texts that are plain ASCII need no decoder. */
-const shortBytesMax = 48;
+const shortBytesMax = 96;
 
 /** Reads item after item; each method throws {BatchError} for another one. */
 export class BodyReader {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Bytes;
   readonly #view: DataView;
   #offset = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Bytes) {
     this.#bytes = bytes;
     this.#view = new DataView(
       bytes.buffer,
@@ -81,10 +81,10 @@ export class BodyReader {
     throw new BatchError(`A batch has no ${what}`);
   }
 
-  /** A copy, so that a small member does not keep a whole message alive. */
+  /** A part of what is read. */
   bytes(what: string, length: number): Bytes {
     const found = this.#head(major.bytes, what);
-    if (found === length) return new Uint8Array(this.#take(length));
+    if (found === length) return this.#take(length);
     throw new BatchError(`A batch's ${what} has not ${length} bytes`);
   }
 
@@ -112,7 +112,7 @@ export class BodyReader {
     throw new BatchError("A batch has something after its end");
   }
 
-  #take(length: number): Uint8Array {
+  #take(length: number): Bytes {
     const start = this.#offset;
     if (length > this.#bytes.length - start) {
       throw new BatchError("A batch is cut off");
@@ -165,6 +165,10 @@ function memberFault(name: string): BatchError {
 }
 
 function asciiOf(bytes: Uint8Array): string | undefined {
-  for (const byte of bytes) if (byte > 0x7f) return undefined;
-  return String.fromCharCode(...bytes);
+  for (let at = 0; at < bytes.length; at++) {
+    if ((bytes[at] ?? 0) > 0x7f) return undefined;
+  }
+  // Not spread: that walks an iterator, and takes five times as long.
+  const codes = bytes as unknown as number[];
+  return String.fromCharCode.apply(undefined, codes);
 }

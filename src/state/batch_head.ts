@@ -7,7 +7,6 @@
 import {
   type Bytes,
   concatBytes,
-  equalBytes,
   type PeerId,
   peerIdOf,
   utf8,
@@ -30,8 +29,8 @@ export type BatchHead = {
   readonly generation: number;
   readonly seq: number;
   readonly base: boolean;
-  /** 64 bytes, not verified. */
-  readonly signature: Bytes;
+  /** 64 bytes of the batch, not verified. */
+  readonly signature: Uint8Array;
 };
 
 /** The head of a CBOR text, with it. */
@@ -72,33 +71,43 @@ class Backwards {
 
   /** @throws {BatchError} There is another member. */
   take(key: Bytes, valueBytes: number): Uint8Array {
-    const value = this.#valueAfter(key, valueBytes);
-    if (value === undefined) throw malformed();
-    this.#end -= key.length + valueBytes;
+    const start = this.#end - valueBytes;
+    if (!this.#isAfter(key, start)) throw malformed();
+    const value = this.#bytes.subarray(start, this.#end);
+    this.#end = start - key.length;
     return value;
   }
 
   /** @throws {BatchError} There is another member, or no integer. */
   takeInteger(key: Bytes): number {
     for (const [length, head] of integerForms) {
-      const [first, ...rest] = this.#valueAfter(key, length) ?? [];
-      if (first !== head) continue;
-      this.take(key, length);
-      return rest.reduce((value, byte) => value * 256 + byte, 0);
+      const start = this.#end - length;
+      const isForm = this.#bytes[start] === head && this.#isAfter(key, start);
+      if (isForm) return numberIn(this.take(key, length));
     }
     const [small = 24] = this.take(key, 1);
     if (small < 24) return small;
     throw malformed();
   }
 
-  #valueAfter(key: Bytes, valueBytes: number): Uint8Array | undefined {
-    const start = this.#end - valueBytes;
-    if (start < key.length) return undefined;
-    const found = this.#bytes.subarray(start - key.length, start);
-    return equalBytes(found, key)
-      ? this.#bytes.subarray(start, this.#end)
-      : undefined;
+  /** Whether `key` lies right before `start`. */
+  #isAfter(key: Bytes, start: number): boolean {
+    const offset = start - key.length;
+    if (offset < 0) return false;
+    for (let at = 0; at < key.length; at++) {
+      if (this.#bytes[offset + at] !== key[at]) return false;
+    }
+    return true;
   }
+}
+
+/** After the byte that says how long it is. */
+function numberIn(item: Uint8Array): number {
+  let value = 0;
+  for (let at = 1; at < item.length; at++) {
+    value = value * 256 + (item[at] ?? 0);
+  }
+  return value;
 }
 
 function malformed(): BatchError {
@@ -122,7 +131,7 @@ export function readBatchHead(bytes: Uint8Array): BatchHead {
   const [base] = members.take(keys.base, 1);
   if (base !== isTrue && base !== isFalse) throw malformed();
   const seq = members.takeInteger(keys.seq);
-  const signature = new Uint8Array(bytes.subarray(0, signatureBytes));
+  const signature = bytes.subarray(0, signatureBytes);
   return { owner, generation, seq, base: base === isTrue, signature };
 }
 
@@ -157,6 +166,5 @@ export function readVerified(
   const isSame = batch.owner === owner && batch.base === head.base &&
     batch.generation === head.generation && batch.seq === head.seq;
   if (!isSame) throw new BatchError("A batch's head is not what it says");
-  // One copy is enough: the body is part of what is kept.
-  return { ...signed, body: bytes.subarray(signatureBytes), bytes };
+  return { ...signed, bytes };
 }

@@ -33,6 +33,11 @@ export type Refusal = {
 /** "gap": something before it is missing. */
 export type Judgement = "new" | "known" | "gap" | Refusal;
 
+function headAfter({ batch, hash }: StoredBatch): RowHead {
+  const { generation, seq, rev } = batch;
+  return { generation, seq, rev, hash };
+}
+
 function refusal(reason: string): Refusal {
   return { reason, isFork: false };
 }
@@ -45,30 +50,27 @@ function forkWith(rival: StoredBatch): Refusal {
 /** Rows start empty, and the first batch of each generation is a base. */
 export class BatchRow {
   /** No batches. */
-  static readonly empty = new BatchRow([]);
+  static readonly empty = new BatchRow([], 0);
 
   /** What came after the newest base, with it. */
   readonly batches: readonly StoredBatch[];
   readonly sizeBytes: number;
-
-  private constructor(batches: readonly StoredBatch[]) {
-    this.batches = batches;
-    this.sizeBytes = batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  }
-
   /** Undefined of an empty row. */
-  get head(): RowHead | undefined {
-    const last = this.batches.at(-1);
-    if (last === undefined) return undefined;
-    const { generation, seq, rev } = last.batch;
-    return { generation, seq, rev, hash: last.hash };
+  readonly head: RowHead | undefined;
+
+  private constructor(batches: readonly StoredBatch[], sizeBytes: number) {
+    this.batches = batches;
+    this.sizeBytes = sizeBytes;
+    const last = batches.at(-1);
+    this.head = last && headAfter(last);
   }
 
   /** The row with a batch more, which was judged new. */
   with(stored: StoredBatch): BatchRow {
-    return new BatchRow(
-      stored.batch.base ? [stored] : [...this.batches, stored],
-    );
+    const sizeBytes = stored.bytes.length;
+    return stored.batch.base
+      ? new BatchRow([stored], sizeBytes)
+      : new BatchRow([...this.batches, stored], this.sizeBytes + sizeBytes);
   }
 
   /** What somebody lacks who is at `place`; all when that is unknown here. */

@@ -193,11 +193,12 @@ function batchFault(batch: Batch): string | undefined {
 }
 
 /**
- * Reads a batch's body; its signature is `checkSignature`'s matter.
+ * Reads a batch's body; its signature is `checkSignature`'s matter. Members of
+ * the batch are parts of `body`.
  *
  * @throws {PlnError} kind "peer" or "input": it breaks the protocol.
  */
-export function parseBatch(body: Uint8Array): Batch {
+export function parseBatch(body: Bytes): Batch {
   if (body.length > limits.stateBatchBytesMax) {
     throw new InputError(
       `A batch of ${body.length} bytes is over ${limits.stateBatchBytesMax}`,
@@ -236,16 +237,17 @@ export function encodeSignedBatch(signed: SignedBatch): Bytes {
 }
 
 /**
- * Reads a signed batch and verifies nothing: see `checkSignature`.
+ * Reads a signed batch and verifies nothing: see `checkSignature`. What it
+ * gives are parts of `bytes`, which are the reader's from now on.
  *
  * @throws {PlnError} It breaks the protocol.
  */
 export function readSignedBatch(
-  bytes: Uint8Array,
+  bytes: Bytes,
   options: { readonly signer: Signer },
 ): SignedBatch {
-  const signature = new Uint8Array(bytes.subarray(0, signatureBytes));
-  const body = new Uint8Array(bytes.subarray(signatureBytes));
+  const signature = bytes.subarray(0, signatureBytes);
+  const body = bytes.subarray(signatureBytes);
   if (signature.length < signatureBytes || body.length === 0) {
     throw new BatchError("A batch is too short");
   }
@@ -278,7 +280,7 @@ export function checkSignature(
 }
 
 /**
- * Reads and verifies a signed batch.
+ * Reads and verifies a signed batch, of which it keeps a copy.
  *
  * @throws {PlnError} It breaks the protocol, or its owner did not sign it for
  * this cluster.
@@ -287,7 +289,7 @@ export function parseSignedBatch(
   bytes: Uint8Array,
   options: BatchTrust,
 ): SignedBatch {
-  const signed = readSignedBatch(bytes, options);
+  const signed = readSignedBatch(new Uint8Array(bytes), options);
   const { owner } = signed.batch;
   checkSignature({ owner, bytes }, options);
   return signed;

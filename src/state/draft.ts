@@ -79,7 +79,9 @@ export class Draft {
 
   /** The canonical text; undefined when absent or deleted. */
   textOf(operation: Omit<Operation, "text">): string | undefined {
-    const changed = this.#changed.get(placeOf(operation));
+    const changed = this.#changed.size === 0 // as with most batches of others
+      ? undefined
+      : this.#changed.get(placeOf(operation));
     if (changed !== undefined) return changed.text;
     return this.#document.get(operation.section, operation.key);
   }
@@ -100,7 +102,8 @@ export class Draft {
       const text = this.textOf(operation);
       if (text !== undefined) {
         entries--;
-        sizeBytes -= operationBytes({ ...operation, text });
+        const { section, key } = operation;
+        sizeBytes -= operationBytes({ section, key, text });
       }
       if (operation.text !== undefined) {
         entries++;

@@ -16,7 +16,6 @@ export {
   type SignedBatch,
 } from "./batches.ts";
 export type { RowPlace } from "./batch_row.ts";
-export { OwnerDocument } from "./document.ts";
 export type {
   DocumentBatch,
   NewDocument,
@@ -55,6 +54,7 @@ export type {
   HistoryRecord,
 } from "./history_record.ts";
 export type { ForkProof } from "./fork.ts";
+export { noSeed } from "./seed_address.ts";
 export { comparePlace, type OwnerHead, type OwnerPlace } from "./places.ts";
 export type { Acceptance } from "./arrivals.ts";
 export type { BatchHandler, ForkHandler } from "./listeners.ts";

@@ -166,6 +166,18 @@ export class OwnCopies {
     return "new";
   }
 
+  /**
+   * Admins have had everybody drop what is at or before `place`. This start
+   * writes on after it: from a base that others take, or in a generation that
+   * is still to be opened.
+   */
+  forgotten(place: RowPlace): void {
+    const [base] = this.#own?.batches ?? [];
+    if (base !== undefined && comparePlace(base.batch, place) > 0) return;
+    this.#generation = Math.max(this.#generation, place.generation);
+    if (this.isOvertaken) this.#handler.onAhead([]);
+  }
+
   /** What the journal kept after its gap, when a peer has filled that. */
   #fill(): readonly StoredBatch[] {
     const filled: StoredBatch[] = [];

@@ -6,9 +6,15 @@
 import type { PeerId } from "../kernel/mod.ts";
 import type { OwnArrivals } from "./arrivals.ts";
 import type { BatchHead } from "./batch_head.ts";
-import type { BatchRow, Judgement, StoredBatch } from "./batch_row.ts";
+import type {
+  BatchRow,
+  Judgement,
+  RowPlace,
+  StoredBatch,
+} from "./batch_row.ts";
 import { type ForkHalves, forkOf } from "./fork.ts";
 import { Generations } from "./generations.ts";
+import { comparePlace, noPlace, voidSeq } from "./places.ts";
 
 /** Who judges what peers show of this node's own batches. */
 export interface ShownCopies {
@@ -18,6 +24,8 @@ export interface ShownCopies {
   take(stored: StoredBatch): Judgement;
   /** Takes the batches of a proof that was verified. */
   fork(batches: readonly StoredBatch[]): Judgement;
+  /** Nobody keeps what is at or before `place` any more. */
+  forgotten(place: RowPlace): void;
 }
 
 export type OwnRowConfig = {
@@ -35,6 +43,8 @@ export type OwnRowConfig = {
 export class OwnRow implements OwnArrivals {
   readonly #config: OwnRowConfig;
   #generations: Generations;
+  /** What is at or before it counts for nobody, whoever shows it. */
+  #forgotten: RowPlace = noPlace;
 
   constructor(config: OwnRowConfig) {
     this.#config = config;
@@ -52,6 +62,7 @@ export class OwnRow implements OwnArrivals {
 
   judgeHead(head: BatchHead): "known" | undefined {
     const { copies } = this.#config;
+    if (this.#isForgotten(head)) return "known";
     if (this.#generations.judgeHead(head) !== "known") return undefined;
     return copies === undefined ? "known" : copies.judgeHead(head);
   }
@@ -66,13 +77,34 @@ export class OwnRow implements OwnArrivals {
 
   takeFork(halves: ForkHalves): Judgement {
     const fork = forkOf(halves);
-    if (!this.#generations.isNews(fork)) return "known";
+    const { generation } = fork;
+    const isOver = this.#isForgotten({ generation, seq: voidSeq });
+    if (isOver || !this.#generations.isNews(fork)) return "known";
     this.#generations = this.#generations.withFork(fork);
     this.#config.onFork();
     return this.#config.copies?.fork(halves) ?? "new";
   }
 
+  /**
+   * Admins have forgotten what is at or before `place`: it is held here no
+   * longer than elsewhere. True when something of it was.
+   *
+   * @param place Undefined: nobody says so any more.
+   */
+  forget(place: RowPlace | undefined): boolean {
+    this.#forgotten = place ?? noPlace;
+    const before = this.#generations;
+    this.#generations = before.after(place);
+    if (place !== undefined) this.#config.copies?.forgotten(place);
+    return this.#generations !== before;
+  }
+
+  #isForgotten(place: RowPlace): boolean {
+    return comparePlace(place, this.#forgotten) <= 0;
+  }
+
   #add(stored: StoredBatch): Judgement {
+    if (this.#isForgotten(stored.batch)) return "known";
     const judgement = this.#generations.judge(stored);
     if (judgement === "new") {
       this.#generations = this.#generations.with(stored);

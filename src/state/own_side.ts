@@ -69,7 +69,7 @@ const loss: OwnFault = {
 const clone: OwnFault = {
   text: "Another node publishes with this node's key",
   hint: "Stop the other copy of this directory; to keep both, run " +
-    '"pln purge" in one of them and join it anew',
+    '"pln purge --include-keys" in one of them and join it anew',
 };
 const unsynced: OwnFault = {
   text: "The journal could not be made durable at the start",

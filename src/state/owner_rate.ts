@@ -4,14 +4,16 @@
 // fetched again, and a base takes the place of all before it. Never a reason to
 // refuse, or nodes would differ for ever.
 
-import { limits, TokenBucket } from "../kernel/mod.ts";
+import { limits, TokenBucket, type TokenRate } from "../kernel/mod.ts";
 
-function batchBucket(): TokenBucket {
-  return new TokenBucket({
-    burst: limits.ownerBatchesBurstMax,
-    perSecond: limits.ownerBatchesPerSecondMax,
-  });
-}
+const batchRate: TokenRate = {
+  burst: limits.ownerBatchesBurstMax,
+  perSecond: limits.ownerBatchesPerSecondMax,
+};
+const byteRate: TokenRate = {
+  burst: limits.ownerBytesBurstMax,
+  perSecond: limits.ownerBytesPerSecondMax,
+};
 
 /** A batch that is to be taken. */
 export type RateWish = {
@@ -22,13 +24,10 @@ export type RateWish = {
 
 /** What this node takes of one foreign owner; all at first. */
 export class OwnerRate {
-  readonly #batches = batchBucket();
+  readonly #batches = new TokenBucket(batchRate);
   /** Of generations before the newest: who comes new gets two rows at once. */
-  readonly #past = batchBucket();
-  readonly #bytes = new TokenBucket({
-    burst: limits.ownerBytesBurstMax,
-    perSecond: limits.ownerBytesPerSecondMax,
-  });
+  readonly #past = new TokenBucket(batchRate);
+  readonly #bytes = new TokenBucket(byteRate);
 
   /** Whether a batch of that size is taken now. */
   has({ sizeBytes, isPast = false }: RateWish, nowMs: number): boolean {
@@ -46,7 +45,7 @@ export class OwnerRate {
 
 /** How this node's own batches look to others. */
 export class OwnPace {
-  readonly #batches = batchBucket();
+  readonly #batches = new TokenBucket(batchRate);
   readonly #bases = new TokenBucket({
     burst: limits.ownBasesBytesBurstMax,
     perSecond: limits.ownBasesBytesPerSecondMax,

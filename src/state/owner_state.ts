@@ -58,11 +58,6 @@ export type StateConfig = {
   readonly documents?: "loro" | "plain";
 };
 
-const documentMakers: Readonly<Record<"loro" | "plain", NewDocument>> = {
-  "loro": (owner) => new OwnerDocument(owner),
-  "plain": (owner) => new PlainDocument(owner),
-};
-
 type Parts = {
   readonly recovered: Recovered;
   readonly own: OwnSide;
@@ -126,7 +121,10 @@ export class OwnerState implements AsyncDisposable {
     const { root } = config;
     const owner = peerIdOf(config.key.publicKey);
     const { cluster } = root;
-    const newDocument = documentMakers[config.documents ?? "loro"];
+    const newDocument: NewDocument = (one) =>
+      config.documents === "plain"
+        ? new PlainDocument(one)
+        : new OwnerDocument(one, { isLazy: one !== owner });
     const found = await recover(needs, { owner, cluster, newDocument });
     const isMissing = config.expectsJournal === true &&
       found.newest.number === 0;

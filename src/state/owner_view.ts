@@ -53,11 +53,14 @@ export class OwnerView {
   set({ section, key, after }: EntryChange): void {
     if (!keptSections.has(section)) return;
     this.#readings.delete(placeOf(section, key));
-    const texts = this.#texts.get(section) ?? new Map<string, string>();
-    if (after === undefined) texts.delete(key);
-    else texts.set(key, after);
-    if (texts.size === 0) this.#texts.delete(section);
-    else this.#texts.set(section, texts);
+    const texts = this.#texts.get(section);
+    if (after === undefined) {
+      if (texts?.delete(key) === true && texts.size === 0) {
+        this.#texts.delete(section);
+      }
+    } else if (texts === undefined) {
+      this.#texts.set(section, new Map([[key, after]]));
+    } else texts.set(key, after);
   }
 
   /** Canonical JSON; undefined when there is no such entry. */

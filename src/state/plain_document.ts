@@ -46,7 +46,7 @@ export class PlainDocument implements StateDocument {
 
   #set(operation: Operation, before: string | undefined): void {
     const { section, key, text } = operation;
-    const entries = this.#sections.get(section) ?? new Map<string, string>();
+    const entries = this.#entriesOf(section);
     if (before !== undefined) {
       this.#entryCount--;
       this.#sizeBytes -= operationBytes({ section, key, text: before });
@@ -58,7 +58,14 @@ export class PlainDocument implements StateDocument {
       this.#sizeBytes += operationBytes(operation);
     }
     if (entries.size === 0) this.#sections.delete(section);
-    else this.#sections.set(section, entries);
+  }
+
+  #entriesOf(section: string): Map<string, string> {
+    const known = this.#sections.get(section);
+    if (known !== undefined) return known;
+    const entries = new Map<string, string>();
+    this.#sections.set(section, entries);
+    return entries;
   }
 
   clear(): readonly EntryChange[] {

@@ -21,6 +21,7 @@ import {
   type Showing,
   showingOf,
 } from "./intake.ts";
+import { certificateKeys } from "./node_entries.ts";
 import { OwnerRate } from "./owner_rate.ts";
 import { rightsSections } from "./schema.ts";
 import type { NewDocument, StateDocument } from "./state_document.ts";
@@ -154,7 +155,15 @@ export class Replica implements AsyncDisposable {
 
   /** What a start finds: it was judged when it was stored. */
   load(generations: Generations): void {
-    this.#follow(generations);
+    this.#generations = generations;
+    this.#isShowingOld = true;
+    const document = this.#document;
+    for (const { batch } of generations.effective.batches) {
+      document.apply(batch);
+    }
+    if (document.get("node", certificateKeys.ownAuthority) !== undefined) {
+      this.#noteRights(allAdded(document));
+    }
   }
 
   /**
@@ -268,6 +277,7 @@ export class Replica implements AsyncDisposable {
       const { fresh, forks } = intake;
       if (fresh.length + forks.length > 0) {
         if (this.isStored) await this.#config.write([...fresh, ...forks]);
+        if (this.#isClosed) throw new ClosedError("Cannot store: closing");
         this.#apply(intake);
       }
       for (const [index, judgement] of judged.entries()) {
@@ -286,8 +296,10 @@ export class Replica implements AsyncDisposable {
   }
 
   #apply({ generations, fresh, forks, showing }: Intake): void {
-    const step = this.#follow(generations);
-    if (!generations.isVoid) {
+    // It may have been forgotten while it was written.
+    const kept = generations.after(this.forgotten);
+    const step = this.#follow(kept);
+    if (kept === generations && !kept.isVoid) {
       this.#showing = showing;
       this.#isShowingOld = false;
     }

@@ -6,12 +6,7 @@
 
 import { type PeerId, PlnError } from "../kernel/mod.ts";
 import type { StoredBatch } from "./batch_row.ts";
-import {
-  type BatchTrust,
-  checkSignature,
-  readSignedBatch,
-  signatureBytes,
-} from "./batches.ts";
+import { type BatchTrust, checkSignature, readSignedBatch } from "./batches.ts";
 import { contradict, type Fork, forkOf } from "./fork.ts";
 import { Generations } from "./generations.ts";
 import type { ReplicaItem } from "./replica.ts";
@@ -65,8 +60,7 @@ export class RecordReader {
   }
 
   #read({ kind, bytes }: ReplicaRecord): void {
-    const body = bytes.subarray(signatureBytes);
-    const stored = { ...readSignedBatch(bytes, this.#trust), body, bytes };
+    const stored = { ...readSignedBatch(bytes, this.#trust), bytes };
     if (kind === recordKinds.batch) this.#addBatch(stored);
     else if (kind === recordKinds.forkHalf) this.#addHalf(stored);
     else this.lost++;

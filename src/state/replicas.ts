@@ -149,7 +149,12 @@ export class Replicas implements AsyncDisposable {
   }
 
   #reviewStored(replica: Replica, rights: Rights): void {
-    replica.isNamed = isNamed(rights, replica.owner);
+    const { owner, isAdmin } = replica;
+    replica.isNamed = isNamed(rights, owner);
+    if (replica.generations.isEmpty) { // its first batch is being written
+      replica.forgotten = rights.forgetOf(owner, { isAdmin });
+      return;
+    }
     if (!this.#forget(replica, rights)) this.#show(replica);
   }
 

@@ -320,11 +320,20 @@ export class Replication implements AsyncDisposable {
       let owners = this.#takeScope();
       do {
         this.#replicas.review(owners === "all" ? undefined : owners);
+        this.#forgetOwn();
         owners = this.#takeScope();
       } while (owners === "all" || owners.size > 0);
     } finally {
       this.#isReviewing = false;
     }
+  }
+
+  /** The own document is forgotten like others', but for who reads it here. */
+  #forgetOwn(): void {
+    const { self } = this.#config;
+    const isAdmin = this.#isAdmin;
+    const place = this.rights().forgetOf(self, { isAdmin });
+    if (this.#ownRow.forget(place)) this.#mark(self);
   }
 
   #mark(owner: PeerId): void {

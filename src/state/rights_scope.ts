@@ -40,10 +40,12 @@ export function scopeOf(
 /** Undefined: it concerns nobody here. */
 function subjectOf(change: EntryChange): string | undefined {
   if (isOwnAuthority(change)) return "all";
-  const { section, key, before } = change;
+  const { section, key, before, after } = change;
   switch (section) {
     case "grants":
     case "denies":
+      // Who is an admin by the root decides whose invites have counted.
+      return isOfRoot(before) || isOfRoot(after) ? "all" : key;
     case "forgets":
       return key;
     case "redemptions": // invite, then joiner
@@ -51,4 +53,9 @@ function subjectOf(change: EntryChange): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** As a value of the root's statement begins; too many rather than too few. */
+function isOfRoot(text: string | undefined): boolean {
+  return text !== undefined && text.includes('"root":');
 }

@@ -15,6 +15,7 @@ const prefixDigitsMin = 4;
 const digitsShown = 12;
 const ownersShownMax = 5;
 const namesLookedAtMax = 1_000;
+const namesShownMax = 5;
 
 /** What an address is looked up in. */
 export type SeedBook = {
@@ -30,7 +31,7 @@ export function seedAt(book: SeedBook, text: string): SeedEntry {
   const name = at < 0 ? text : text.slice(0, at);
   const found = isName(name) ? book.holding(name) : [];
   const [first] = found;
-  if (first === undefined) throw noSeed(book, name);
+  if (first === undefined) throw noSeed(book.names(), name);
   if (at < 0) return first;
   const digits = text.slice(at + 1).toLowerCase();
   const isPrefix = /^[0-9a-f]{4,64}$/.test(digits);
@@ -46,19 +47,32 @@ export function seedAt(book: SeedBook, text: string): SeedEntry {
   );
 }
 
-function noSeed({ names }: SeedBook, name: string): NotFoundError {
+/** Nobody has a seed of that name; `names` are those there are. */
+export function noSeed(
+  names: Iterable<string>,
+  name: string,
+): NotFoundError {
   const shown = name.slice(0, 80);
-  let near: string | undefined;
-  let looked = 0;
-  for (const known of shown.length < name.length ? [] : names()) {
-    if (near !== undefined || ++looked > namesLookedAtMax) break;
-    if (isNear(known, name, { edits: name.length <= 3 ? 1 : 2 })) near = known;
+  const edits = name.length <= 3 ? 1 : 2;
+  const seen: string[] = [];
+  for (const known of names) {
+    seen.push(known);
+    const isAlike = shown === name && isNear(known, name, { edits });
+    if (isAlike) return missing(shown, `Did you mean "${known}"?`);
+    if (seen.length > namesLookedAtMax) break;
   }
-  return new NotFoundError(`There is no seed ${quoted(shown)}`, {
-    hint: near === undefined
-      ? 'See "pln status seeds"'
-      : `Did you mean "${near}"?`,
-  });
+  return missing(shown, namesHint(seen));
+}
+
+function missing(shown: string, hint: string): NotFoundError {
+  return new NotFoundError(`There is no seed ${quoted(shown)}`, { hint });
+}
+
+function namesHint(names: readonly string[]): string {
+  if (names.length === 0) return "Publish one: pln seed ./module.wasm";
+  return names.length <= namesShownMax
+    ? `There is: ${names.toSorted().join(", ")}`
+    : 'See "pln status seeds"';
 }
 
 function noOwner(found: readonly SeedEntry[], text: string): NotFoundError {

@@ -13,13 +13,10 @@ import {
   parseJson,
   utf8,
 } from "../kernel/mod.ts";
+import { isPlainCanonicalJson } from "./canonical_text.ts";
 
-/** Longer ones are faster to encode than to walk over. */
-const walkedCharactersMax = 256;
-
-/** The length of `text` in UTF-8. */
+/** The length of `text` in UTF-8: nearly every one is ASCII. */
 export function utf8Length(text: string): number {
-  if (text.length > walkedCharactersMax) return utf8(text).length;
   for (let at = 0; at < text.length; at++) {
     if (text.charCodeAt(at) > 0x7f) return utf8(text).length;
   }
@@ -74,6 +71,7 @@ export function valueTextFault(text: string): string | undefined {
     text.length > limits.stateValueBytesMax ||
     utf8Length(text) > limits.stateValueBytesMax
   ) return `a value is over ${limits.stateValueBytesMax} bytes`;
+  if (isPlainCanonicalJson(text, { depthMax })) return undefined;
   if (textDepth(text) > depthMax) {
     return `a value is nested deeper than ${depthMax}`;
   }
@@ -86,22 +84,7 @@ export function valueTextFault(text: string): string | undefined {
   }
   const fault = jsonFault(value, { depthMax });
   if (fault !== undefined) return `a value: ${fault}`;
-  // RFC 8785 is what JSON.stringify writes, with sorted names.
-  const isCanonical = hasSortedNames(value) && JSON.stringify(value) === text;
-  return isCanonical || canonicalJson(value) === text
+  return canonicalJson(value) === text
     ? undefined
     : "a value is not in canonical JSON";
-}
-
-/** Whether all objects in it list their members as RFC 8785 sorts them. */
-function hasSortedNames(value: JsonValue): boolean {
-  if (typeof value !== "object" || !value) return true;
-  if (Array.isArray(value)) return value.every(hasSortedNames);
-  let last: string | undefined;
-  for (const [name, member] of Object.entries(value)) {
-    if (last !== undefined && name <= last) return false;
-    if (!hasSortedNames(member)) return false;
-    last = name;
-  }
-  return true;
 }

@@ -1,7 +1,8 @@
 // The bytes of a stream's incoming half, chunk by chunk. Whoever is not yet
 // allowed to be served can be read ahead: what it sends is counted and kept, so
 // that a flood is seen, and handed on unchanged once it may be served. It never
-// keeps a chunk: the system's are 64 KiB long however few bytes they bring.
+// keeps a chunk: the system's are 64 KiB long however few bytes they bring; and
+// it reads into its smallest one again, which most reads are happy with.
 
 import {
   assert,
@@ -15,6 +16,8 @@ import {
 const roomBytesMin = 1_024;
 /** A stream that is idle keeps so much memory at the system's disposal. */
 const idleRoomBytes = 512;
+/** Chunks of buffers up to this long are overwritten by the next read. */
+export const reusedBytesMax = idleRoomBytes;
 const readRoomBytesMax = 128 * 1024;
 /** How much the room grows when it was filled, and shrinks when it was not. */
 const roomFactor = 8;
@@ -27,9 +30,9 @@ export function brokenStream(cause: unknown): PlnError {
 
 type Read = { readonly done: boolean; readonly value?: Uint8Array };
 
-/** Reads at most so many bytes, where the stream lets its reader choose. */
+/** Reads at most so many bytes, into `spare` where it is large enough. */
 type Reader = {
-  read(bytesMax: number): Promise<Read>;
+  read(bytesMax: number, spare: ArrayBufferLike | undefined): Promise<Read>;
   cancel(reason: unknown): Promise<void>;
 };
 
@@ -41,7 +44,12 @@ function openReader(readable: ReadableStream<Uint8Array>): Reader {
   const reader = ownBufferReader(readable);
   if (reader === undefined) return readable.getReader();
   return {
-    read: (bytesMax) => reader.read(new Uint8Array(bytesMax)),
+    read: (bytesMax, spare) => {
+      const room = spare !== undefined && bytesMax <= spare.byteLength
+        ? new Uint8Array(spare)
+        : new Uint8Array(bytesMax);
+      return reader.read(room);
+    },
     cancel: (reason) => reader.cancel(reason),
   };
 }
@@ -63,6 +71,8 @@ export class ChunkSource {
   readonly #reader: Reader;
   /** What the next read may bring. */
   #roomBytes = idleRoomBytes;
+  /** Nobody reads in it any more when the next read begins. */
+  #spare: ArrayBufferLike | undefined;
   /** Read ahead, or left over; not handed on yet. */
   #kept: Bytes = emptyBytes;
   #keptBytes = 0;
@@ -92,7 +102,9 @@ export class ChunkSource {
   }
 
   /**
-   * The next bytes, at least one; undefined at the end.
+   * The next bytes, at least one; undefined at the end. They are the caller's
+   * until its next call, and for ever when their buffer is longer than
+   * `reusedBytesMax`.
    *
    * @throws {UnreachableError} The stream was reset or the session is gone.
    * @throws {ClosedError} It was dropped here.
@@ -149,7 +161,11 @@ export class ChunkSource {
 
   async #readOnce(): Promise<Read> {
     try {
-      const read = await this.#reader.read(this.#roomBytes);
+      const spare = this.#spare;
+      this.#spare = undefined; // the read takes it over
+      const read = await this.#reader.read(this.#roomBytes, spare);
+      const buffer = read.value?.buffer;
+      if (buffer?.byteLength === reusedBytesMax) this.#spare = buffer;
       this.#fitRoom(read.value?.length ?? 0);
       return read;
     } catch (cause) {

@@ -19,7 +19,7 @@ import {
   Pong,
   RenewedCredential,
 } from "./control_messages.ts";
-import { unlessAborted, within } from "./deadline.ts";
+import { unlessAborted } from "./deadline.ts";
 import type { Frame, FrameStream } from "./link.ts";
 import { Pings } from "./pings.ts";
 
@@ -36,7 +36,11 @@ export type ControlHandlers = {
 export type ControlSpeech = {
   hello(): Decoded<typeof Hello>;
   credential(): Credential;
+  /** How many this node has: it pings each less often the more there are. */
+  links(): number;
 };
+
+type Said = "hello" | "credential";
 
 const paceMs = 1_000;
 
@@ -50,7 +54,7 @@ export class Control {
   readonly #pings = new Pings();
   readonly #asked = new Map<number, (roundTripMs: number) => void>();
   /** Said once more, however often it was asked for meanwhile. */
-  readonly #unsaid = new Set<keyof ControlSpeech>();
+  readonly #unsaid = new Set<Said>();
   #heardMs: number | undefined;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
 
@@ -87,7 +91,7 @@ export class Control {
   }
 
   /** Says it soon; what is said is what holds then. */
-  say(what: keyof ControlSpeech): void {
+  say(what: Said): void {
     this.#unsaid.add(what);
     this.#wake.resolve();
   }
@@ -132,7 +136,8 @@ export class Control {
         return this.#handlers.onStuck("the peer answers no ping");
       }
       await this.#write(Ping, { sequence: tick.sequence });
-      await this.#clock.sleep(limits.pingPeriodMs, this.#signal);
+      const pauseMs = this.#pings.pauseMs(this.#speech.links());
+      await this.#clock.sleep(pauseMs, this.#signal);
     }
   }
 
@@ -146,7 +151,7 @@ export class Control {
     }
   }
 
-  async #sayNow(what: keyof ControlSpeech): Promise<void> {
+  async #sayNow(what: Said): Promise<void> {
     if (what === "hello") {
       return await this.#write(Hello, this.#speech.hello());
     }
@@ -196,14 +201,15 @@ export class Control {
 
   async #write<T>(message: Message<T>, members: T): Promise<void> {
     const written = this.#frames.write(message.kind, message.encode(members));
-    await within(this.#clock, written, {
-      delayMs: limits.controlWriteMsMax,
-      signal: this.#signal,
-      late: () => {
-        const reason = "the peer takes no control frames";
-        this.#handlers.onStuck(reason);
-        return new UnreachableError(reason);
-      },
+    // One of a few a second per link: not worth a signal of its own. The end of
+    // the link drops the stream, and with it what is being written.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    using _late = this.#clock.after(limits.controlWriteMsMax, () => {
+      const reason = "the peer takes no control frames";
+      this.#handlers.onStuck(reason);
+      reject(new UnreachableError(reason));
     });
+    written.then(resolve, reject);
+    await promise;
   }
 }

@@ -12,6 +12,7 @@ import {
   LimitError,
   type PlnError,
 } from "../kernel/mod.ts";
+import { reusedBytesMax } from "./chunk_source.ts";
 import type { Frame } from "./link.ts";
 
 /** Length and kind. */
@@ -65,7 +66,7 @@ export class FrameParser {
     return this.#headFilled > 0 || this.#offset < this.#chunk.length;
   }
 
-  /** Takes the next bytes, once `next` has nothing more; it keeps them. */
+  /** Takes the next bytes, once `next` has nothing more, to read them in place. */
   push(chunk: Uint8Array): void {
     assert(this.#offset === this.#chunk.length, "earlier bytes are read first");
     this.#chunk = chunk;
@@ -111,8 +112,9 @@ export class FrameParser {
   }
 
   #judgeLength(): void {
-    const [first = 0, second = 0, third = 0, fourth = 0] = this.#head;
-    const length = first * 2 ** 24 + (second << 16 | third << 8 | fourth);
+    const head = this.#head;
+    const low = at(head, 1) << 16 | at(head, 2) << 8 | at(head, 3);
+    const length = at(head, 0) * 2 ** 24 + low;
     this.#bodyBytes = length - 1;
     if (length === 0) {
       this.#fault = new InputError("A frame has no kind");
@@ -169,16 +171,23 @@ function roomFor(
   return larger;
 }
 
-/** Chunks are as large as the system's read buffer, however few bytes came. */
+function at(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0;
+}
+
+/**
+ * Chunks are as large as the system's read buffer, however few bytes came; the
+ * smallest ones come again with the next bytes.
+ */
 function bodyOf(
   chunk: Uint8Array,
   start: number,
   { length }: { readonly length: number },
 ): Bytes {
-  const isWorthKeeping = chunk.buffer.byteLength <= length * keptPerBodyMax;
-  if (!isWorthKeeping) {
-    return new Uint8Array(chunk.subarray(start, start + length));
-  }
+  const { byteLength } = chunk.buffer;
+  const isWorthKeeping = byteLength > reusedBytesMax &&
+    byteLength <= length * keptPerBodyMax;
+  if (!isWorthKeeping) return chunk.slice(start, start + length);
   // No adapter reads into memory that threads share.
   return chunk.subarray(start, start + length) as Bytes;
 }

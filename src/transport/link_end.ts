@@ -13,6 +13,8 @@ import type { LinkEnd } from "./link.ts";
 import { closeCodes } from "./protocols.ts";
 
 const reasonCharactersMax = 200;
+const cloneHint = "Stop the other copy of this directory; to keep both, run " +
+  '"pln purge --include-keys" in one of them and join it anew';
 
 /** Codes with which a peer says that it will not have this node. */
 const refusals: ReadonlySet<number> = new Set([
@@ -50,6 +52,10 @@ export function isRefusal(end: LinkEnd): boolean {
   return end.type === "closed" && refusals.has(end.code);
 }
 
+function isClone(end: LinkEnd): boolean {
+  return end.type === "closed" && end.code === closeCodes.clone;
+}
+
 /** Why a dial did not end in a link. */
 export function dialError(peer: PeerId, end: LinkEnd): PlnError {
   if (!isRefusal(end)) return goneError(peer, end);
@@ -58,6 +64,7 @@ export function dialError(peer: PeerId, end: LinkEnd): PlnError {
     kind: "peer",
     outcome: "permission",
     message: `${peer.slice(0, 8)} refuses this node: ${whyOf(end)}`,
+    ...(isClone(end) ? { hint: cloneHint } : {}),
   });
 }
 

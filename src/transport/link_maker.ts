@@ -28,6 +28,7 @@ export class LinkMaker {
   readonly #needs: Pick<Ports, "clock" | "signer">;
   readonly #parts: LinkMakerParts;
   readonly #owner: LinkOwner;
+  #links = 0;
 
   constructor(needs: Pick<Ports, "clock" | "signer">, parts: LinkMakerParts) {
     this.#needs = needs;
@@ -38,7 +39,9 @@ export class LinkMaker {
   /** The link of a session; it is not run yet. */
   make(parts: LinkParts): SessionLink {
     const link = new SessionLink(this.#owner, parts);
+    this.#links++;
     void link.ended.then((end) => {
+      this.#links--;
       if (isRefusal(end) || !link.isProven) this.#parts.held.forget(link.peer);
     });
     return link;
@@ -52,6 +55,7 @@ export class LinkMaker {
       admit: (shown) => gatekeeper.admit(shown),
       hello: () => hello(),
       credential: () => credential(),
+      links: () => this.#links,
       onShown: (link: Link) => held.note(link.peer, link.credential),
       onHello: (link) => this.#parts.helloListeners.tell(link),
       onRefusal: ({ peer, remote }, reason, { cause }) =>

@@ -15,6 +15,13 @@ const newSampleShare = 1 / 8;
 // Pings without an answer that are remembered; a later pong has no time.
 const rememberedMax = 2 * limits.pingsUnderWayMax;
 
+/** How long a peer that answers is left alone by a node with so many links. */
+export function pingPeriodMs(links: number): number {
+  const { pingPeriodMs, pingPeriodMsMax, pingPeriodPerLinkMs } = limits;
+  const scaledMs = pingPeriodPerLinkMs * links;
+  return Math.min(pingPeriodMsMax, Math.max(pingPeriodMs, scaledMs));
+}
+
 /** Of one link, from its first ping on. */
 export class Pings {
   readonly #sentMs = new Map<number, number>();
@@ -31,6 +38,12 @@ export class Pings {
   /** Several pings in a row have no answer yet. */
   get isSuspect(): boolean {
     return this.#unanswered > limits.pingsMissedMax;
+  }
+
+  /** Until the next tick, of one of so many links of this node. */
+  pauseMs(links: number): number {
+    // The last ping cannot have been answered yet.
+    return this.#unanswered > 1 ? limits.pingPeriodMs : pingPeriodMs(links);
   }
 
   /** A period has passed: one ping more. */

@@ -45,6 +45,8 @@ export type LinkOwner = {
   /** What this node says of itself now. */
   hello(): PeerHello;
   credential(): Credential;
+  /** How many there are, those that drain too. */
+  links(): number;
   /** The peer is proven to hold the link's credential, which may be new. */
   onShown(link: Link): void;
   onHello(link: Link): void;
@@ -297,6 +299,7 @@ export class SessionLink implements Link {
       speech: {
         hello: () => toldHello(owner.hello(), this.remote),
         credential: () => owner.credential(),
+        links: () => owner.links(),
       },
       signal: this.#abort.signal,
     });

@@ -5,4 +5,4 @@
 export * from "./plan.ts";
 export * from "./prepare.ts";
 export { ModuleRefusal } from "./refusal.ts";
-export { rewriteModule, rewriterVersion } from "./rewrite.ts";
+export { rewriteModule } from "./rewrite.ts";

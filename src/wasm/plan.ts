@@ -5,9 +5,6 @@
 
 import type { Bytes } from "../kernel/mod.ts";
 
-/** Memories grow by pages of this size. */
-export const pageBytes = 65_536;
-
 /** A function that the module imports. */
 export type ImportedFunction = {
   readonly module: string;

@@ -36,9 +36,8 @@ import {
 import { valueType } from "./value_types.ts";
 import { Writer } from "./writer.ts";
 
-/** Changes whenever the same module would be rewritten to other bytes. */
-export const rewriterVersion = 2;
-
+// Whoever makes it give other bytes for a module raises `rewriterVersion` in
+// threads/functions.ts.
 /**
  * Rewrites a module that the engine has validated (`prepareModule` does both).
  * Other bytes are refused or rewritten to something without meaning, in a time

@@ -51,7 +51,7 @@ Deno.test("pln call says which seed or function there is not", async () => {
     await lab.refused(["unseed", "nope"], {
       code: 3,
       says: /There is no seed "nope"/,
-      next: /pln status/,
+      next: /hello/,
     });
     for (const words of [["HELLO", "greet"], ["..", "x"], ["", "x"]]) {
       await lab.refused(["call", ...words], {

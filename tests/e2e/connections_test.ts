@@ -22,12 +22,15 @@ Deno.test("S43 connections beyond all descriptors end no daemon", async () => {
 });
 
 async function connect(path: string): Promise<Deno.UnixConn | undefined> {
+  let connection: Deno.UnixConn | undefined;
   try {
-    const connection = await Deno.connect({ transport: "unix", path });
+    connection = await Deno.connect({ transport: "unix", path });
     await connection.write(new TextEncoder().encode("GET "));
     return connection;
   } catch {
-    return undefined; // the backlog is full: as hostile as it gets
+    // The backlog is full, or it was closed again: as hostile as it gets.
+    connection?.close();
+    return undefined;
   }
 }
 

@@ -94,12 +94,11 @@ async function isolated(
 
 /** The view of all documents that a node holds now. */
 export async function shownBy(node: ClusterNode): Promise<Shown> {
-  const past = await node.lab.client.state.past(Date.now());
-  const nameOf = new Map(past.nodes.map(({ peer, name }) => [peer, name]));
-  const seeds = past.seeds
-    .map(({ owner, name }) => `${nameOf.get(owner) ?? owner}/${name}`)
+  const { seeds, state: { digest = "" } } = await node.status();
+  const shown = seeds
+    .map(({ owner, ownerName, name }) => `${ownerName ?? owner}/${name}`)
     .sort();
-  return { digest: past.digest, seeds };
+  return { digest, seeds: shown };
 }
 
 /** Waits until all of `nodes` show just `seeds`, by equal digests. */

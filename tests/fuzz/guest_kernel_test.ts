@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { SeedError } from "../../src/guest/mod.ts";
+import { SeedError } from "../../src/threads/mod.ts";
 import { newKernel } from "../fixtures/guest/kernel.ts";
 import { fuzzRuns } from "./runs.ts";
 

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import type { Bytes } from "../../src/kernel/mod.ts";
 import type { Random } from "../../src/ports/mod.ts";
-import { SeedError } from "../../src/guest/mod.ts";
-import { callableFunctions, rewriteChecked } from "../../src/guest/module.ts";
+import { callableFunctions, SeedError } from "../../src/threads/mod.ts";
+import { rewriteChecked } from "../../src/guest/module.ts";
 import { openSimRandom } from "../../src/sim/random.ts";
 import { endingOf, SeedLab } from "../fixtures/seeds/seed_lab.ts";
 import { guestWasm, text, userImports } from "../fixtures/seeds/wat.ts";

@@ -9,11 +9,14 @@ import type { World } from "../../src/sim/mod.ts";
 import { connect, GossipNode } from "../unit/gossip_lab.ts";
 import { LabState, ownerOf } from "../unit/gossip_state_lab.ts";
 import { scenario } from "./lab.ts";
+import { seedNumbers } from "./seeds.ts";
 
 const nodeCount = 50;
 const linksPerNode = 14;
 const changeCount = 100;
 const lanMs = () => 1;
+/** Each has fifty nodes. */
+const worlds = 4;
 
 function wait(world: World, delayMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -90,6 +93,7 @@ scenario(
     assert.equal(cluster.digests.size, 1);
     await cluster.close();
   },
+  { seeds: seedNumbers(worlds) },
 );
 
 scenario(
@@ -160,6 +164,7 @@ scenario(
     assert.equal(cluster.digests.size, 1);
     await cluster.close();
   },
+  { seeds: seedNumbers(worlds) },
 );
 
 scenario("few nodes have a change in a tenth of a second", async (world) => {

@@ -1,6 +1,7 @@
 // Who is alive in whole clusters of production nodes: failures, farewells,
-// starved and half cut off nodes: SCENARIOS.md S02, S04, S05, S06. An hour of
-// loss runs in members_loss_test.ts, 50 nodes in members_engine_test.ts.
+// starved and mute nodes: SCENARIOS.md S02, S05, S06. An hour of loss runs in
+// members_loss_test.ts, 50 engines in members_engine_test.ts; shipped scenarios
+// show more of the same (S04, S05, S06, and who knows that a node died).
 
 import assert from "node:assert/strict";
 import type { SimMember } from "../../src/sim/mod.ts";
@@ -130,33 +131,6 @@ clusterScenario(
     for (const one of rest) {
       assert.deepEqual(lostAt(one), [mute.peer], "once");
     }
-  },
-);
-
-clusterScenario(
-  "S04: a node with 90 % loss makes nobody else lost, at a bounded cost",
-  async (cluster) => {
-    const all = await raise(cluster, 4);
-    const [torn, ...rest] = all.toReversed();
-    assert.ok(torn !== undefined);
-    for (const { name } of rest) {
-      cluster.network.setPath(torn.name, name, { lossPercent: 90 });
-    }
-    const made = () => rest.flatMap((one) => logged(one, "link.open")).length;
-    const before = made();
-    for (let minute = 0; minute < 10; minute++) {
-      await cluster.pause(60_000);
-      assert.equal(unequallyAlive(rest), undefined);
-    }
-    for (const one of rest) {
-      const isTorn = (peer: string) => peer === torn.peer;
-      assert.ok(lostAt(one).every(isTorn));
-    }
-    assert.ok(made() - before < 200, `${made() - before} links were made`);
-    for (const { name } of rest) {
-      cluster.network.setPath(torn.name, name, { lossPercent: 0 });
-    }
-    await allAlive(cluster, all, { withinMs: 70_000 });
   },
 );
 

@@ -4,8 +4,16 @@
 
 import assert from "node:assert/strict";
 import type { NodeRow } from "../../src/node/mod.ts";
-import type { SimCluster, SimMember } from "../../src/sim/mod.ts";
-import { logged, meshed } from "./cluster_lab.ts";
+import {
+  livenessOf,
+  lostAt,
+  type SimCluster,
+  type SimMember,
+  unequallyAlive,
+} from "../../src/sim/mod.ts";
+import { meshed } from "./cluster_lab.ts";
+
+export { livenessOf as liveness, lostAt, unequallyAlive };
 
 /** "n1", which founds it, and others that have joined; all are linked. */
 export async function raise(
@@ -31,26 +39,6 @@ export function rowOf(member: SimMember, other: SimMember): NodeRow {
   return row;
 }
 
-/** How the other is, as the first shows it. */
-export function liveness(member: SimMember, other: SimMember) {
-  return rowOf(member, other).liveness?.state;
-}
-
-/** Undefined when each shows each other alive. */
-export function unequallyAlive(
-  members: readonly SimMember[],
-): string | undefined {
-  for (const member of members) {
-    for (const other of members) {
-      if (other === member) continue;
-      const state = liveness(member, other);
-      if (state === "alive") continue;
-      return `at ${member.name}, ${other.name} is ${state}`;
-    }
-  }
-  return undefined;
-}
-
 /** Waits for it. @returns How long that took. */
 export async function allAlive(
   cluster: SimCluster,
@@ -62,12 +50,6 @@ export async function allAlive(
     () => unequallyAlive(members),
     options,
   );
-}
-
-/** Ids of whom a member has lost since the world began, once for each time. */
-export function lostAt(member: SimMember): readonly string[] {
-  return logged(member, "member.lost")
-    .map(({ fields }) => `${fields["peer"]}`);
 }
 
 /** Its program stands still; packets wait for it. */

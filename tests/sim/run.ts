@@ -1,6 +1,7 @@
 // `deno task sim [--seeds n]`: all scenarios, shipped ones and those of the
-// tests, in n worlds each, 20 unless told. In come words, out go the tests' own
-// output and exit code. It decides nothing but how many.
+// tests, in n worlds each, 20 unless told; of shipped ones with many nodes, one
+// world in ten has them all. In come words, out go the tests' own output and
+// exit code. It decides nothing but how many.
 
 const seedsDefault = "20";
 

@@ -13,12 +13,14 @@ Deno.test("every shipped scenario is tested", () => {
   assert.deepEqual(Object.keys(scenarioRows).sort(), shipped);
 });
 
-Deno.test("a scenario leaves the same trace in two processes", async () => {
-  const words = ["sim", "run", "chaos", "--seed", "11", "--nodes", "4"];
-  const runs = await Promise.all([hashOf(words), hashOf(words)]);
-  assert.match(runs[0], /^[0-9a-f]{16}$/);
-  assert.equal(runs[0], runs[1]);
-});
+for (const name of ["chaos", "hostile"]) {
+  Deno.test(`${name} leaves the same trace in two processes`, async () => {
+    const words = ["sim", "run", name, "--seed", "11", "--nodes", "4"];
+    const runs = await Promise.all([hashOf(words), hashOf(words)]);
+    assert.match(runs[0], /^[0-9a-f]{16}$/);
+    assert.equal(runs[0], runs[1]);
+  });
+}
 
 async function hashOf(words: readonly string[]): Promise<string> {
   const args = ["src/cli/launcher.sh", ...words, "--json"];

@@ -23,7 +23,10 @@ export type ThousandFigures = {
   readonly nodes: number;
   readonly virtualMs: number;
   readonly changes: number;
-  /** Sent by a node in a second: of all on average, and the most by one. */
+  /**
+   * Sent by a node in a second: of all on average; and the most that one has
+   * sent or heard.
+   */
   readonly stateBytesPerSecond: number;
   readonly stateBytesPerSecondMax: number;
   readonly recordBytesPerSecond: number;
@@ -114,6 +117,7 @@ export class Thousand {
     const startMs = clock.nowMs();
     for (const node of nodes) {
       node.stateBytes = node.recordBytes = 0;
+      node.stateBytesHeard = node.recordBytesHeard = 0;
       this.#plan(node);
     }
     while (clock.nowMs() - startMs < durationMs) await this.#step();
@@ -174,12 +178,18 @@ export class Thousand {
   #figures(durationMs: number): ThousandFigures {
     const { nodes } = this;
     const seconds = durationMs / 1_000;
-    const perSecond = (bytes: readonly number[]) => ({
-      mean: bytes.reduce((sum, one) => sum + one, 0) / bytes.length / seconds,
-      max: Math.max(...bytes) / seconds,
+    const perSecond = (sent: readonly number[], heard: readonly number[]) => ({
+      mean: sent.reduce((sum, one) => sum + one, 0) / sent.length / seconds,
+      max: Math.max(...sent, ...heard) / seconds,
     });
-    const state = perSecond(nodes.map(({ stateBytes }) => stateBytes));
-    const records = perSecond(nodes.map(({ recordBytes }) => recordBytes));
+    const state = perSecond(
+      nodes.map(({ stateBytes }) => stateBytes),
+      nodes.map(({ stateBytesHeard }) => stateBytesHeard),
+    );
+    const records = perSecond(
+      nodes.map(({ recordBytes }) => recordBytes),
+      nodes.map(({ recordBytesHeard }) => recordBytesHeard),
+    );
     const took = this.#took.toSorted((one, other) => one - other);
     return {
       nodes: nodes.length,

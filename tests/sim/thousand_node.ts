@@ -94,6 +94,8 @@ export class ThousandNode {
   /** Sent, in frames; what QUIC adds is not counted. */
   stateBytes = 0;
   recordBytes = 0;
+  stateBytesHeard = 0;
+  recordBytesHeard = 0;
   accepted = 0;
   refused = 0;
   readonly #world: ThousandWorld;
@@ -188,6 +190,9 @@ export class ThousandNode {
   }
 
   receive(link: ThousandLink, frame: Frame): void {
+    const sizeBytes = frameHeadBytes + frame.body.length;
+    if (recordKinds.has(frame.kind)) this.recordBytesHeard += sizeBytes;
+    else this.stateBytesHeard += sizeBytes;
     this.#ready.add(link); // it may have made a need
     if (frame.kind === kinds.batch) return this.#accept(link, frame.body);
     const effect = this.#engine.receive(link, frame);

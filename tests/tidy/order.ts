@@ -37,14 +37,15 @@ export const ORDER: ReadonlyMap<string, Place> = table([
   ["blobs", "src/blobs/mod.ts", ["kernel", "ports", "transport"]],
   ["placement", "src/placement/mod.ts", ["kernel", "ports"]],
   ["wasm", "src/wasm/mod.ts", ["kernel"]],
-  ["guest", "src/guest/mod.ts", ["kernel", "ports", "wasm"]],
+  ["threads", "src/threads/mod.ts", ["kernel", "ports", "wasm"]],
+  ["guest", "src/guest/mod.ts", ["kernel", "ports", "wasm", "threads"]],
   ["egress", "src/egress/mod.ts", ["kernel", "ports"]],
   [
     "seeds",
     "src/seeds/mod.ts",
     [
       ...["kernel", "ports", "identity", "transport", "blobs", "placement"],
-      ...["guest", "egress"],
+      ...["threads", "egress"],
     ],
   ],
   [
@@ -87,8 +88,8 @@ export const ORDER: ReadonlyMap<string, Place> = table([
     "sim",
     "src/sim/mod.ts",
     [
-      ...["kernel", "ports", "identity", "config", "node", "guest"],
-      ...["seeds", "state", "gossip", "admission"],
+      ...["kernel", "ports", "identity", "transport", "config", "node"],
+      ...["guest", "seeds", "state", "gossip", "admission"],
     ],
   ],
   ["main", "main.ts", ["cli", "adapters", "guest", "kernel", "ports"]],

@@ -3,7 +3,7 @@
 // errors say which node they are about.
 
 import assert from "node:assert/strict";
-import { saturated } from "../../src/guest/mod.ts";
+import { saturated } from "../../src/threads/mod.ts";
 import { shortId, utf8 } from "../../src/kernel/mod.ts";
 import {
   askingWasm,

@@ -3,7 +3,7 @@
 // large does not hold up what is small.
 
 import assert from "node:assert/strict";
-import { SeedError } from "../../src/guest/mod.ts";
+import { SeedError } from "../../src/threads/mod.ts";
 import {
   type Bytes,
   DeniedError,

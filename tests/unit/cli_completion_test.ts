@@ -134,6 +134,39 @@ Deno.test("completion proposes values behind an equals sign", async () => {
   assert.deepEqual(await propose("seed", "--isolation", "=", "f"), ["fresh"]);
 });
 
+Deno.test("completion proposes to unseed what is this node's own", async () => {
+  const world = new CliWorld();
+  const [hello] = sampleStatus.seeds;
+  assert.ok(hello !== undefined);
+  const other = { ...hello, name: "other", owner: "b2".repeat(32) };
+  world.serve({ status: () => ({ ...sampleStatus, seeds: [hello, other] }) });
+  const ran = await world.run("__complete", "--", "unseed", "");
+  assert.deepEqual(ran.out.trimEnd().split("\n").filter(isNoFlag), ["hello"]);
+});
+
+Deno.test("completion proposes an address that bash has taken apart", async () => {
+  const world = new CliWorld();
+  const [hello] = sampleStatus.seeds;
+  assert.ok(hello !== undefined);
+  const peer = "b2".repeat(32);
+  const address = "hello@b2b2b2b2";
+  const other = { ...hello, owner: peer, heldBy: { peer }, address };
+  world.serve({ status: () => ({ ...sampleStatus, seeds: [hello, other] }) });
+  const proposed = async (...words: string[]) => {
+    const ran = await world.run("__complete", "--", "call", ...words);
+    return ran.out.split("\n").filter((line) => line !== "");
+  };
+  assert.deepEqual(await proposed("hello@b"), [address]);
+  assert.deepEqual(await proposed("hello", "@"), ["b2b2b2b2"]);
+  assert.deepEqual(await proposed("hello", "@", "b2"), ["b2b2b2b2"]);
+  assert.ok((await proposed("hello", "@", "b2b2", "g")).includes("greet"));
+});
+
+Deno.test("completion proposes the scenarios of the simulator", async () => {
+  assert.ok((await propose("sim", "run", "")).includes("partition"));
+  assert.deepEqual(await propose("sim", "run", "leav"), ["leaver"]);
+});
+
 Deno.test("completion leaves files to the shell", async () => {
   assert.deepEqual(await propose("seed", "./he"), []);
 });

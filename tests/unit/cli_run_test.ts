@@ -141,6 +141,7 @@ Deno.test("usage errors say what is wrong and what was meant", async () => {
     [["call", "--timeout"], /--timeout needs a value\n.*--timeout </],
     [["call", "a", "f", "--timeout", "--", "x"], /--timeout needs a value/],
     [["logs", "-n"], /-n needs a value/],
+    [["history", "--since="], /The flag --since needs a value\n {2}Add/],
     [["status", "--dir"], /--dir needs a value\n.*--dir <path>/],
     [["config", "sho"], /no command "sho"\n {2}Did you mean "show"/],
   ] as const;

@@ -8,7 +8,12 @@ import type {
   SeedRequest,
   SeedTerms,
 } from "../../src/control/mod.ts";
-import { CliWorld, sampleDigest, type WorldFile } from "./cli_world.ts";
+import {
+  CliWorld,
+  sampleDigest,
+  samplePeer,
+  type WorldFile,
+} from "./cli_world.ts";
 
 const moduleBytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 const component = new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);
@@ -401,6 +406,26 @@ Deno.test("pln seed names a file that is not there", async () => {
   );
   assert.equal((await world.run("seed", "")).code, 2);
   assert.equal((await world.run("seed", "a\0b", "name")).code, 2);
+});
+
+Deno.test("pln unseed takes a seed's address, of this node alone", async () => {
+  const { world } = seedWorld();
+  const names: string[] = [];
+  world.serve({
+    unpublishSeed: (name) => {
+      names.push(name);
+      return Promise.resolve();
+    },
+  });
+  const own = `hello@${samplePeer.slice(0, 8)}`;
+  assert.equal((await world.run("unseed", own)).out, "Took back hello\n");
+  const ran = await world.run("unseed", "hello@00000000");
+  assert.equal(ran.code, 3);
+  assert.match(
+    ran.err,
+    /"hello@00000000" is no seed of this node\n {2}Only its/,
+  );
+  assert.deepEqual(names, ["hello"]);
 });
 
 Deno.test("names with NUL, slash, dots, 10 kB or nothing are refused (R05)", async () => {

@@ -49,7 +49,7 @@ function placesOf(specifiers: readonly string[]): readonly string[] {
 }
 
 Deno.test("a quick command loads the command line, and nothing of the daemon", async () => {
-  const packages = ["@stricli/core", "canonicalize", "cborg", "valibot"];
+  const packages = ["@stricli/core", "canonicalize", "valibot"];
   assert.deepEqual(
     await placesBehind("src/cli/mod.ts", { follows: "static" }),
     [...packages, ...["cli", "kernel", "ports", "version.ts"]].sort(),

@@ -56,6 +56,15 @@ const commands = {
   "error": ["unseed", ".."],
 } as const;
 
+Deno.test("pln status gives up on a daemon that does not answer", async () => {
+  const world = new CliWorld();
+  world.hang();
+  world.isAlwaysLate = true;
+  const ran = await world.run("status");
+  assert.equal(ran.code, 6);
+  assert.match(ran.err, /gave no answer in 20s\n {2}If its process hangs/);
+});
+
 for (const [name, words] of Object.entries(commands)) {
   Deno.test(`pln ${words.join(" ")} --json keeps its shape`, async () => {
     const world = servedWorld();

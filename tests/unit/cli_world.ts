@@ -103,6 +103,11 @@ export class CliWorld {
     this.#servers.set(socketPath, (request) => server.handle(request));
   }
 
+  /** A daemon that takes every question and answers none. */
+  hang(): void {
+    this.#servers.set(socketPath, () => new Promise(() => {}));
+  }
+
   /** Resolves when a daemon of this world serves for the first time. */
   get served(): Promise<void> {
     return this.#served.promise;

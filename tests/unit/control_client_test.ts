@@ -18,7 +18,7 @@ import {
   utf8,
 } from "../../src/kernel/mod.ts";
 import { ConnectionLostError, DiskError } from "../../src/ports/mod.ts";
-import { SaturatedError, SeedError } from "../../src/guest/errors.ts";
+import { SaturatedError, SeedError } from "../../src/threads/errors.ts";
 import { version } from "../../src/version.ts";
 import { sampleDetails, sampleStatus } from "./cli_world.ts";
 import { controlTest } from "./control_lab.ts";

@@ -71,7 +71,7 @@ daemonTest("runDaemon() publishes, calls and unpublishes", async (lab) => {
   await client.unpublishSeed("a");
   await assert.rejects(client.unpublishSeed("a"), (error: PlnError) => {
     assert.equal(error.code, "PLN_NOT_FOUND");
-    assert.equal(error.hint, 'See "pln status seeds"');
+    assert.equal(error.hint, "Publish one: pln seed ./module.wasm");
     return true;
   });
   await client.shutdown();
@@ -243,8 +243,8 @@ daemonTest(
     const hints = {
       "helo": 'Did you mean "hello"?',
       "shuot": 'Did you mean "shout"?',
-      "orchard": 'See "pln status seeds"',
-      "\0": 'See "pln status seeds"',
+      "orchard": "There is: hello, shout",
+      "\0": "There is: hello, shout",
     };
     for (const [name, hint] of Object.entries(hints)) {
       const asked = [client.inspectSeed(name), client.unpublishSeed(name)];

@@ -3,7 +3,7 @@
 // others pass. SCENARIOS.md R13.
 
 import assert from "node:assert/strict";
-import { SeedError } from "../../src/guest/errors.ts";
+import { SeedError } from "../../src/threads/errors.ts";
 import { prepareSource } from "../../src/guest/module.ts";
 import { type Bytes, digestOf, limits } from "../../src/kernel/mod.ts";
 import {

@@ -223,10 +223,35 @@ Deno.test("requests are answered at a rate, others at once", () => {
   }
   assert.equal(need(0), "close");
   assert.equal(need(1_000), "answer");
+  engine.askAgain(owner, 1_000);
   const done = { kind: doneMessage.kind, body: doneMessage.encode({ owner }) };
   for (let count = 0; count < 10_000; count++) {
-    assert.equal(engine.receive(done, 0)?.type, "answered");
+    assert.equal(engine.receive(done, 1_000)?.type, "answered");
   }
+});
+
+Deno.test("answers that nobody asked for, and unknown kinds, come at a rate", () => {
+  const done = { kind: doneMessage.kind, body: doneMessage.encode({ owner }) };
+  for (const frame of [done, { kind: 0, body: emptyBytes }]) {
+    const { engine } = world();
+    const said = () => engine.receive(frame, 0)?.type;
+    const [first] = [said()];
+    for (let count = 1; count < limits.exchangeRequestsMax; count++) {
+      assert.equal(said(), first);
+    }
+    assert.equal(said(), "close");
+  }
+});
+
+Deno.test("refused batches of who has forked are borne for a while only", () => {
+  const { engine } = world();
+  const refuse = () =>
+    engine.accepted(owner, "refused", { nowMs: 0, isVoid: true });
+  const most = limits.exchangeVoidBurstMax + limits.exchangeRefusedMax;
+  for (let count = 1; count < most; count++) {
+    assert.equal(refuse(), undefined, `${count}`);
+  }
+  assert.equal(refuse()?.type, "close");
 });
 
 Deno.test("heads end with the own place and what is known of the peer", () => {

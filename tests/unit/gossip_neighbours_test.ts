@@ -46,6 +46,19 @@ Deno.test("who picked this node is a neighbour, up to a limit", () => {
   assert.ok(!neighbours.all.has(99), "no link of this node");
 });
 
+Deno.test("who came first is no neighbour for ever", () => {
+  const neighbours = neighboursOf(0);
+  for (let link = 1; link <= 40; link++) neighbours.join(link, ownerOf(link));
+  const picks = new Set(neighbours.all);
+  for (let link = 1; link <= 40; link++) neighbours.followed(link, true);
+  const before = neighbours.all.difference(picks);
+  assert.equal(before.size, gossipNeighboursMax - gossipPicksMax);
+  for (let link = 40; link >= 1; link--) neighbours.followed(link, true);
+  assert.deepEqual(neighbours.all.difference(picks), before, "in an epoch");
+  neighbours.tick(limits.gossipEpochMs);
+  assert.ok(!before.isSubsetOf(neighbours.all), "in the next one");
+});
+
 Deno.test("a link that ends is replaced, and the others stay", () => {
   const neighbours = neighboursOf(0);
   for (let link = 1; link <= 40; link++) neighbours.join(link, ownerOf(link));

@@ -178,8 +178,8 @@ Deno.test("a period out of bounds counts as the nearest that is allowed", () => 
 
 Deno.test("recordPeriodMs() grows with the cluster, within its bounds", () => {
   assert.deepEqual(
-    [1, 50, 250, 251, 1_000, 10_000, 100_000].map(recordPeriodMs),
-    [5_000, 5_000, 5_000, 5_020, 20_000, 200_000, 300_000],
+    [1, 50, 208, 210, 1_000, 10_000, 100_000].map(recordPeriodMs),
+    [5_000, 5_000, 5_000, 5_040, 24_000, 240_000, 300_000],
   );
 });
 

@@ -165,6 +165,37 @@ Deno.test("a document that differs at one place is asked for whole", () => {
   assert.equal(wants.unfilled, 0, "this node is no place behind");
 });
 
+Deno.test("of those left who have it the one with least to do is asked", () => {
+  const { wants, asked, clock } = world();
+  for (const link of ["a", "busy", "idle"]) wants.announced(link, item("x", 5));
+  asked("a");
+  for (const prefix of ["y", "z"]) wants.announced("busy", item(prefix, 1));
+  clock.nowMs = silentMs - 1;
+  asked("busy");
+  clock.nowMs = silentMs;
+  assert.deepEqual([...wants.due()], ["idle"]);
+  assert.deepEqual(asked("idle"), ["x from 0"]);
+});
+
+Deno.test("who makes up owners without end takes no room from others", () => {
+  const { wants, asked } = world();
+  for (let index = 0; index < limits.gossipWantsMax; index++) {
+    wants.announced("liar", item(`x${index}`, 1));
+  }
+  asked("liar");
+  assert.equal(wants.announced("b", item("y", 1)), true);
+  assert.deepEqual(asked("b"), ["y from 0"]);
+  assert.equal(wants.announced("liar", item("z", 1)), false);
+  assert.equal(wants.size, limits.gossipWantsMax);
+  let other = 0;
+  while (other < limits.gossipWantsMax) {
+    if (!wants.announced("b", item(`b${other}`, 1))) break;
+    other++;
+  }
+  const half = limits.gossipWantsMax / 2;
+  assert.ok(other > half - 5 && other <= half, `${other} of half of them`);
+});
+
 Deno.test("no peer makes a node remember more than its limits", () => {
   const { wants, clock } = world();
   for (let index = 0; index < 2 * limits.gossipWantsMax; index++) {

@@ -4,10 +4,10 @@
 
 import assert from "node:assert/strict";
 import { limits } from "../../src/kernel/mod.ts";
-import { Budget } from "../../src/guest/budget.ts";
+import { Budget } from "../../src/threads/budget.ts";
 import { CallState } from "../../src/guest/call_state.ts";
-import { SeedError } from "../../src/guest/errors.ts";
-import { Mail } from "../../src/guest/mail.ts";
+import { SeedError } from "../../src/threads/errors.ts";
+import { Mail } from "../../src/threads/mail.ts";
 import { Meter, verdict } from "../../src/guest/meter.ts";
 
 /** A thread whose time and turns the test moves. */

@@ -13,9 +13,12 @@ import {
   utf8TextLossy,
 } from "../../src/kernel/mod.ts";
 import { hidden } from "../../src/wasm/mod.ts";
-import { moduleFormFault, SeedError } from "../../src/guest/mod.ts";
 import {
   callableFunctions,
+  moduleFormFault,
+  SeedError,
+} from "../../src/threads/mod.ts";
+import {
   initializersOf,
   prepareSource,
   rewriteChecked,

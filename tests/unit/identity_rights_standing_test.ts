@@ -69,7 +69,7 @@ Deno.test("who was denied is told by whom, when and why", () => {
     message: `${shortly(subject)} was denied by admin ` +
       `${shortly(high.owner)} at ${new Date(startMs).toISOString()}` +
       ": lost laptop",
-    hint: "An admin can allow it again: pln allow",
+    hint: `An admin can allow it again: pln allow ${subject.slice(0, 12)}`,
   });
 });
 
@@ -157,7 +157,8 @@ Deno.test("an admin without a document is the root's to judge too", () => {
   const denied = lab.rights(low, high);
   assert.throws(() => denied.standing(facts, startMs), {
     message: /was denied by the root/,
-    hint: "An admin with the root key can allow it again: pln allow",
+    hint: "An admin with the root key can allow it again: pln allow " +
+      other.owner.slice(0, 12),
   });
 });
 

@@ -244,6 +244,13 @@ Deno.test("a link to somebody whom the state does not name yet counts", () => {
   assert.equal(watch.state, "alive", "it was heard a second ago");
 });
 
+Deno.test("a new member is alive from its first link on", () => {
+  const watch = new Watch(peer);
+  watch.members.linked(peer, watch.nowMs);
+  assert.equal(watch.state, "alive");
+  assert.equal(watch.members.stateOf(peer)?.sinceMs, watch.nowMs);
+});
+
 Deno.test("tick() tells each change once, with the silence behind it", () => {
   const watch = new Watch(peer);
   const told: string[] = [];

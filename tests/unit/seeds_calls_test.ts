@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, limits, utf8 } from "../../src/kernel/mod.ts";
-import { saturated } from "../../src/guest/mod.ts";
+import { saturated } from "../../src/threads/mod.ts";
 import {
   type Caller,
   SeedError,

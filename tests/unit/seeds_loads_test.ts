@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, limits, utf8 } from "../../src/kernel/mod.ts";
-import type { ToThread } from "../../src/guest/mod.ts";
+import type { ToThread } from "../../src/threads/mod.ts";
 import { openAskingLab } from "../fixtures/seeds/asking_lab.ts";
 import {
   endingOf,

@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, emptyBytes, utf8 } from "../../src/kernel/mod.ts";
-import { Budget, serveSeedThread, type ToThread } from "../../src/guest/mod.ts";
+import { serveSeedThread } from "../../src/guest/mod.ts";
+import { Budget, type ToThread } from "../../src/threads/mod.ts";
 import type { SandboxThread } from "../../src/ports/mod.ts";
 import { openAskingLab } from "../fixtures/seeds/asking_lab.ts";
 import {

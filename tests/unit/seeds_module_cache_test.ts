@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, digestOf, utf8 } from "../../src/kernel/mod.ts";
-import type { FromThread } from "../../src/guest/mod.ts";
+import type { FromThread } from "../../src/threads/mod.ts";
 import { ModuleCache } from "../../src/seeds/module_cache.ts";
 import { SeedLab, signer, textOf } from "../fixtures/seeds/seed_lab.ts";
 import { echoWasm } from "../fixtures/seeds/wat.ts";

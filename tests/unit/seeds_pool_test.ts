@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { type Bytes, limits, utf8 } from "../../src/kernel/mod.ts";
-import { serveSeedThread, type ToThread } from "../../src/guest/mod.ts";
+import { serveSeedThread } from "../../src/guest/mod.ts";
+import type { ToThread } from "../../src/threads/mod.ts";
 import {
   endingOf,
   rejectsWith,

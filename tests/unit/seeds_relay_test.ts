@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { HttpAsk, OutboundResponse } from "../../src/ports/mod.ts";
 import { emptyBytes, utf8, utf8Text } from "../../src/kernel/mod.ts";
-import type { FromThread, ToThread } from "../../src/guest/mod.ts";
+import type { FromThread, ToThread } from "../../src/threads/mod.ts";
 import type { EgressGrant } from "../../src/egress/mod.ts";
 import { SeedError } from "../../src/seeds/mod.ts";
 import {

@@ -10,7 +10,7 @@ import {
   limits,
   utf8,
 } from "../../src/kernel/mod.ts";
-import { SeedError } from "../../src/guest/mod.ts";
+import { SeedError } from "../../src/threads/mod.ts";
 import { TypeCount } from "../../src/seeds/type_count.ts";
 import {
   endingOf,

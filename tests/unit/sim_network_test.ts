@@ -94,6 +94,17 @@ scene("streams lose nothing on a path that does", async (scene) => {
   assert.ok(world.nowMs - startMs > 100);
 });
 
+scene("a process counts the bytes that it has not read", async (scene) => {
+  const { bob, talk: [here, there], pause } = scene;
+  const before = bob.host.counts.heldBytes;
+  await here.write(pattern(5_000));
+  await pause(1_000);
+  assert.equal(bob.host.counts.heldBytes, before + 5_000);
+  let readBytes = 0;
+  while (readBytes < 5_000) readBytes += (await there.read())?.length ?? 5_000;
+  assert.equal(bob.host.counts.heldBytes, 0);
+});
+
 scene("datagrams get lost and overtake each other", async (scene) => {
   const { network, ends: { ours, theirs }, pause } = scene;
   network.setPath("ann", "bob", { lossPercent: 30, jitterMs: 50 });

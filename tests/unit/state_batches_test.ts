@@ -18,7 +18,6 @@ import {
   encodeBatch,
   encodeSignedBatch,
   type Operation,
-  OwnerDocument,
   parseBatch,
   parseSignedBatch,
   signBatch,
@@ -28,6 +27,7 @@ import {
   isBatchStart,
   operationBytes,
 } from "../../src/state/batches.ts";
+import { OwnerDocument } from "../../src/state/document.ts";
 import { LoroDoc } from "../../src/state/loro.ts";
 import { cluster, key, otherCluster, otherKey, signer } from "./state_lab.ts";
 

@@ -1,11 +1,12 @@
 // Two nodes that get some of the same batches, in any order and more than once,
 // hold the same after they have told each other: honest rows, forks, gaps,
-// restarts, batches that nobody may take, and rights that come late. In: random
-// histories of owners of every kind. Out: equal places, digests and views.
+// restarts, batches that nobody may take, forgets and other decisions, rights
+// that come late. In: random histories of owners of every kind. Out: equal
+// places, digests and views.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Bytes } from "../../src/kernel/mod.ts";
+import type { Bytes, JsonValue } from "../../src/kernel/mod.ts";
 import type { Operation, OwnerState } from "../../src/state/mod.ts";
 import { grantChange, LabClock, newAdminNode } from "./replicas_lab.ts";
 import type { StateNode } from "./replicas_lab.ts";
@@ -26,21 +27,42 @@ const stranger = newNode(lab);
 const [first] = admins;
 const owners = [...admins, ...members, stranger];
 
-/** One thing that an owner does next. */
+const deedTypes = [
+  ...["add", "add", "add", "base", "fork", "start", "skip", "bad"] as const,
+  ...["forget", "unname", "deny"] as const,
+] as const;
+
+/** One thing that an owner does next; the last three decide about others. */
 type Deed = {
-  readonly type: "add" | "base" | "fork" | "start" | "skip" | "bad";
+  readonly type: typeof deedTypes[number];
   readonly value: number;
 };
 
 const deeds = fc.array(
   fc.record({
-    type: fc.constantFrom<Deed["type"]>(
-      ...["add", "add", "add", "base", "fork", "start", "skip", "bad"] as const,
-    ),
+    type: fc.constantFrom(...deedTypes),
     value: fc.nat(3),
   }),
-  { maxLength: 12 },
+  { maxLength: 14 },
 );
+
+/** What an admin says of another owner; of anybody else it counts nothing. */
+function decision({ type, value }: Deed, number: number): Operation {
+  const [one, other] = members;
+  const { peer: key } = value % 2 === 0 ? one : other;
+  const text = (json: JsonValue) => JSON.stringify(json);
+  if (type === "unname") return { section: "grants", key, text: undefined };
+  if (type === "deny") {
+    const verdict = value > 1 ? "deny" : "allow";
+    return { section: "denies", key, text: text({ atMs: 1, number, verdict }) };
+  }
+  const place = { generation: 1 + number % 3, number, seq: 1 + value };
+  return { section: "forgets", key, text: text({ atMs: 1, ...place }) };
+}
+
+function isDecision(type: Deed["type"]): boolean {
+  return type === "forget" || type === "unname" || type === "deny";
+}
 
 /** What one owner signs; of a fork both hands go on. */
 function batchesOf(node: StateNode, all: readonly Deed[]): readonly Bytes[] {
@@ -65,6 +87,8 @@ function batchesOf(node: StateNode, all: readonly Deed[]): readonly Bytes[] {
     else if (type === "base") hand.base([...grants, ...shown, entry]);
     else if (type === "skip") {
       hand.skipTo(value === 3 ? 70 : 7 + value).base([...grants, ...shown]);
+    } else if (isDecision(type)) {
+      hand.add(decision({ type, value }, 1 + hand.batches.length));
     } else if (type === "bad") hand.add(note("node", "x".repeat(9_000)));
     else if (type === "fork") {
       const other = hand.fork();

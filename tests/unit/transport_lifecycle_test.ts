@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { clockToleranceMs } from "../../src/identity/mod.ts";
+import { dialError } from "../../src/transport/link_end.ts";
 import { closeCodes, type Link } from "../../src/transport/mod.ts";
 import {
   ask,
@@ -98,6 +99,7 @@ scenario(
     const end = await doubled.ended;
     assert.ok(end.type === "closed");
     assert.equal(end.code, closeCodes.clone);
+    assert.match(dialError(b.peer, end).hint ?? "", /purge --include-keys/);
     assert.equal(await ask(link, "unharmed"), "unharmed");
     assert.equal(onlyLink(b).id, link.id);
     const { refusals, lastRefusals } = b.transport.report();

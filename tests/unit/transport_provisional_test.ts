@@ -403,7 +403,8 @@ for (
       assert.ok(lab.world.nowMs - startMs < 1_000);
       await closeAll(alice);
       await mallory.endpoint[Symbol.asyncDispose]();
-      assert.deepEqual(alice.host.counts, { sessions: 0, streams: 0 });
+      const { sessions, streams } = alice.host.counts;
+      assert.deepEqual([sessions, streams], [0, 0]);
       await lab.pause(20_000);
       assert.equal(lab.world.timerCount, before);
     },

@@ -9,8 +9,8 @@ import {
   ModuleRefusal,
   prepareModule,
   rewriteModule,
-  rewriterVersion,
 } from "../../src/wasm/mod.ts";
+import { rewriterVersion } from "../../src/threads/mod.ts";
 import { wasm } from "../fixtures/seeds/wat.ts";
 import { prepared, RewrittenGuest } from "./wasm_lab.ts";
 

@@ -2,7 +2,7 @@
 // command for proposals, and falls back to files where there are none. Words
 // are handed over behind "--", so that no word is taken for a flag.
 
-import { InputError, utf8 } from "../../kernel/mod.ts";
+import { InputError } from "../../kernel/mod.ts";
 import type { Run } from "../loaders.ts";
 
 const bash = `# pln completion for bash: source <(pln completion bash)
@@ -53,5 +53,5 @@ export const run: Run<"completion"> = async (invocation, { args }) => {
       hint: 'Choose a shell: "pln completion bash", zsh or fish',
     });
   }
-  await invocation.write(utf8(script));
+  await invocation.answer({ version: 1, script }, script);
 };

@@ -31,7 +31,8 @@ export const run: Run<"sim run"> = async (invocation, { flags, args }) => {
     platform.openTurn(),
   ]);
   const outcome = await runScenario(scenario, { seed, nodes, signer, turn });
-  await invocation.answer({ version: 1, ...outcome }, textOf(outcome));
+  const text = textOf(outcome, scenario);
+  await invocation.answer({ version: 1, ...outcome }, text);
 };
 
 /** @throws {NotFoundError} Nothing of that name is shipped. */
@@ -44,16 +45,24 @@ function find(name: string): ClusterScenario {
   );
 }
 
-function textOf(outcome: ScenarioOutcome): string {
+function textOf(
+  outcome: ScenarioOutcome,
+  { about }: ClusterScenario,
+): string {
   const { scenario, seed, nodes, virtualMs, hash, events } = outcome;
   const lines = outcome.lines
     .map(({ atMs, text }) => [`  ${secondsText(atMs)}`, text] as const);
   const figures = Object.entries(outcome.figures)
-    .map(([name, value]) => [`  ${name}`, String(value)] as const);
-  return `Scenario ${scenario}, ${nodes} nodes, seed ${seed}\n` +
-    pairsText([...lines, ...figures]) +
+    .map(([name, value]) => [`  ${wordsOf(name)}`, String(value)] as const);
+  return `Scenario ${scenario}, ${nodes} nodes, seed ${seed}\n${about}\n` +
+    `${pairsText(lines)}Measured\n${pairsText(figures)}` +
     `All held, twice, for ${secondsText(virtualMs)} of virtual time\n` +
     `Trace ${hash}, ${events} events\n`;
+}
+
+/** Of a figure: "spreadMsMax" is "spread ms max". */
+function wordsOf(name: string): string {
+  return name.replaceAll(/([a-z])([A-Z0-9])/g, "$1 $2").toLowerCase();
 }
 
 function secondsText(durationMs: number): string {

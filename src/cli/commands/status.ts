@@ -38,7 +38,7 @@ export const run: Run<"status"> = async (invocation, { flags, args }) => {
   if (flags.at !== undefined) {
     return await showPast(invocation, flags.at, { what, look });
   }
-  const report = await invocation.ask((client) => client.status());
+  const report = await invocation.status();
   const { seeds } = report;
   const nodes = nodesOf(report);
   switch (what) {

@@ -21,7 +21,7 @@ export const partition: ClusterScenario = {
 /** Long enough for all that expires in memory. */
 export const longPartition: ClusterScenario = {
   name: "long-partition",
-  about: "The same for ten minutes",
+  about: "Cut in two for ten minutes, while both sides publish",
   nodesDefault: 5,
   nodesMin: 2,
   run: (stage) => cutInTwo(stage, () => stage.pause(10 * minuteMs)),
@@ -30,7 +30,7 @@ export const longPartition: ClusterScenario = {
 /** Long enough for certificates of connections. */
 export const dayPartition: ClusterScenario = {
   name: "day-partition",
-  about: "The same for a day, most of which wall clocks skip",
+  about: "Cut in two for a day, most of which wall clocks skip",
   nodesDefault: 4,
   nodesMin: 2,
   run: (stage) =>

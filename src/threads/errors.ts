@@ -35,10 +35,10 @@ const hints: Readonly<Partial<Record<SeedReason, string>>> = {
   stack: "The seed calls itself without end, or too deep",
   memory: 'Give it less input, or more memory with "--memory"',
   output: "Let the seed answer with less",
-  exit: 'The seed ended itself; its log is in "pln logs"',
-  seed: 'The seed itself said so; its log is in "pln logs"',
+  exit: 'The seed ended itself; its log is in "pln logs" on its node',
+  seed: 'The seed itself said so; its log is in "pln logs" on its node',
   timeout: 'Allow it more time with "--timeout"',
-  lost: 'Call it again; "pln logs" tells what ended the thread',
+  lost: 'Call it again; "pln logs" on its node tells what ended the thread',
   egress: '"pln inspect" shows what the seed may reach',
   link: "Build it with an Extism PDK, for wasm32-wasip1 or without WASI",
 };

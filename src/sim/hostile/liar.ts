@@ -1,32 +1,28 @@
 // A member with a true credential whose program says what it likes: it holds
 // real links and speaks the protocol of state by hand. In come batches to forge
-// and frames to send; nothing comes out but what honest nodes make of it.
+// and frames to send; nothing comes out but what honest nodes make of it. Its
+// signatures are its own and real: it can forge nobody else's.
 
-import assert from "node:assert/strict";
 import {
   type Bytes,
-  canonicalJson,
-  type CborValue,
   concatBytes,
-  encodeCbor,
-  idBytes,
-  type JsonValue,
   type PeerId,
   UnreachableError,
-} from "../../src/kernel/mod.ts";
+} from "../../kernel/mod.ts";
+import { encodePlaces, kinds, prefixOf } from "../../gossip/mod.ts";
 import {
   type NodeIdentity,
   openIdentity,
   signedInput,
   verifyCredential,
-} from "../../src/identity/mod.ts";
+} from "../../identity/mod.ts";
 import {
   type Batch,
   certificateKeys,
   certificateValue,
   encodeBatch,
   type Operation,
-} from "../../src/state/mod.ts";
+} from "../../state/mod.ts";
 import {
   type Frame,
   type FrameStream,
@@ -34,12 +30,10 @@ import {
   openTransport,
   protocols,
   type Transport,
-} from "../../src/transport/mod.ts";
-import type { SimMember, SimProcess } from "../../src/sim/mod.ts";
-import { kinds } from "../../src/gossip/messages.ts";
-import { encodePlaces } from "../../src/gossip/packed_places.ts";
-import { prefixOf } from "../../src/gossip/places.ts";
-import { never } from "./cluster_lab.ts";
+} from "../../transport/mod.ts";
+import type { SimMember } from "../member.ts";
+import type { SimProcess } from "../node.ts";
+import { SimulationError } from "../world.ts";
 
 /** What may differ from an honest base of the liar's document. */
 export type Forgery = Partial<Batch>;
@@ -53,18 +47,20 @@ export type Signing = {
   readonly signature?: Bytes;
 };
 
-/** The liar's own generation: after all that its honest runs have written. */
+/** After all that its honest runs have written. */
 const generation = 50;
+const portNumber = 60_611;
+const never = new AbortController().signal;
 
 /** One member that lies. */
 export class Liar {
+  /** Its own. */
   readonly peer: PeerId;
+  /** A true one. */
   readonly identity: NodeIdentity;
   readonly #process: SimProcess;
   readonly #transport: Transport;
   readonly #streams = new Map<Link, FrameStream>();
-  /** What honest nodes said to it, by kind, since it began. */
-  readonly heard: Frame[] = [];
 
   private constructor(
     process: SimProcess,
@@ -86,7 +82,7 @@ export class Liar {
     const check = { type: "permanent" } as const;
     const transport = await openTransport(ports, {
       identity,
-      bind: { ip: "::", port: 60_611 },
+      bind: { ip: "::", port: portNumber },
       gatekeeper: {
         admit: (credential) =>
           verifyCredential(ports, { root, credential, check }),
@@ -96,17 +92,16 @@ export class Liar {
       hello: () => ({ name: member.name, version: "9.9.9", addresses: [] }),
       onJoin: () => Promise.resolve(),
     });
-    const liar = new Liar(process, identity, { transport });
     transport.serve(protocols.state, async (stream, { signal }) => {
       const drop = () => void stream[Symbol.asyncDispose]();
       signal.addEventListener("abort", drop, { once: true });
       while (!signal.aborted) {
+        // Whatever it hears, it makes nothing of it.
         const frame = await stream.read().catch(() => undefined);
         if (frame === undefined) return;
-        liar.heard.push({ kind: frame.kind, body: frame.body.slice() });
       }
     });
-    return liar;
+    return new Liar(process, identity, { transport });
   }
 
   /** Dials each of them. */
@@ -159,7 +154,7 @@ export class Liar {
   /** The signed batches that a member has of an owner. */
   async copyOf(member: SimMember, owner: PeerId): Promise<readonly Bytes[]> {
     const link = this.linkTo(member);
-    assert.ok(link !== undefined);
+    if (link === undefined) throw new SimulationError("The liar has no link");
     await using stream = await link.openStream(protocols.state, never);
     const item = { prefix: prefixOf(owner), generation: 0, seq: 0 };
     await stream.write(kinds.want, encodePlaces([item]));
@@ -254,42 +249,4 @@ export class Liar {
 
 function placeText({ section, key }: Operation): string {
   return `${section} ${key}`;
-}
-
-/** One entry that a liar publishes. */
-export function entry(
-  section: string,
-  key: string,
-  { value }: { readonly value: JsonValue },
-): Operation {
-  return { section, key, text: canonicalJson(value) };
-}
-
-/** The members of a batch's body, to be encoded otherwise than is right. */
-export function bodyMembers(
-  batch: Batch,
-): Readonly<Record<string, CborValue>> {
-  return {
-    owner: idBytes(batch.owner),
-    generation: batch.generation,
-    session: batch.session,
-    seq: batch.seq,
-    prev: batch.prev,
-    base: batch.base,
-    rev: batch.rev,
-    ops: batch.operations.map(({ section, key, text }) => [
-      section,
-      key,
-      text ?? "",
-    ]),
-    hlc: [batch.hlc.wallMs, batch.hlc.counter],
-  };
-}
-
-/** A body with members changed, added or of another type. */
-export function bentBody(
-  batch: Batch,
-  changes: Readonly<Record<string, CborValue>>,
-): Bytes {
-  return encodeCbor({ ...bodyMembers(batch), ...changes });
 }

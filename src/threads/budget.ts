@@ -4,8 +4,7 @@
 // held that is lost, the pool takes back, and the thread gets no more. The engine
 // aborts the process at some 9,300 instances (Deno 2.9.6), hence their limit.
 
-import { limits } from "../kernel/mod.ts";
-import { pageBytes } from "../wasm/mod.ts";
+import { limits, pageBytes } from "../kernel/mod.ts";
 
 /** The first two are also those of what one thread holds. */
 const word = { pages: 0, instances: 1, pagesMax: 2 } as const;
