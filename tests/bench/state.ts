@@ -1,6 +1,5 @@
 // `deno task bench state`: what the replicated state costs. Documents of others
-// on a real disk, a minute of a simulated cluster, and twenty real daemons. The
-// owner's own publishes come first, since everything else waits behind them.
+// on a real disk, a minute of a simulated cluster, and twenty real daemons.
 
 import { seedChange } from "../unit/state_lab.ts";
 import { type Figures, median } from "./figures.ts";
@@ -14,9 +13,9 @@ const grouped = 8_000;
 const abreast = 64;
 
 export async function benchState(figures: Figures): Promise<void> {
+  await benchSimulated(figures); // in a heap of its own size
   await benchPublishes(figures);
   await benchOwners(figures);
-  await benchSimulated(figures);
   await benchDaemons(figures);
 }
 
